@@ -1,0 +1,106 @@
+/**
+ * One error class and one catalogue of codes. What is expected to go wrong while operating (a worker dies, a disk is
+ * full, an argument is wrong) is a `RaiaError`: a code to branch on, facts as fields, and a text made from both. It
+ * crosses processes as code and facts, so the receiver can read them too. Message text is never matched.
+ */
+
+/** Every code, with the sentence that explains it and what the reader can do about it. */
+export const errorCatalogue = {
+  // Waiting
+  GET_TIMEOUT: ["The value was not ready in time", "raise timeoutMs, or ask explain(ref) what it waits for"],
+  TASK_TIMEOUT: ["The task ran longer than its timeoutMs", "raise timeoutMs or make the task shorter"],
+  QUEUE_TIMEOUT: ["The task waited longer than its queueTimeoutMs before it could start", "raise queueTimeoutMs or add resources"],
+  TASK_CANCELLED: ["The task was cancelled", "submit it again if its result is needed"],
+  // Deaths
+  WORKER_CRASHED: ["The worker process died while it ran the task", "read the cause and the last lines of its stderr; allow maxRetries if the task may run again"],
+  NODE_DIED: ["The node that ran the task died", "allow maxRetries so that it runs on another node"],
+  OUT_OF_MEMORY: ["A process was stopped because memory ran out", "ask for more with the memory option, or run fewer at a time"],
+  ACTOR_DIED: ["The actor is dead", "read the cause; create it anew, or allow maxRestarts"],
+  ACTOR_UNAVAILABLE: ["The actor is restarting and this call was lost", "call again, or allow maxTaskRetries if calls may run twice"],
+  // Objects
+  OBJECT_FREED: ["The object was freed explicitly", "do not use a ref after free()"],
+  OBJECT_LOST: ["Every copy of the object is gone and it cannot be computed again", "keep it with maxRetries, or put it again"],
+  OWNER_DIED: ["The process that owned the object is gone", "keep the owner alive, or return the value instead of a ref"],
+  STORE_FULL: ["The object store and its overflow are full", "drop refs, await ref.stored, or raise objectStoreMemory"],
+  OUT_OF_DISK: ["The disk that objects spill to is full", "free space, drop refs, or set another spillDirectory"],
+  OBJECT_CORRUPT: ["An object that was read back does not have the checksum it was written with", "check the disk; the object is not returned"],
+  UNKNOWN_REF: ["The ref does not belong to this cluster or is not known to its owner", "use refs only in the cluster that made them"],
+  // Scheduling
+  TASK_UNSCHEDULABLE: ["No node can ever run the task", "ask for less, or add a node that has it"],
+  ACTOR_UNSCHEDULABLE: ["No node can ever run the actor", "ask for less, or add a node that has it"],
+  PLACEMENT_INFEASIBLE: ["The placement group cannot fit", "ask for smaller bundles, or add nodes"],
+  PLACEMENT_GROUP_REMOVED: ["The placement group was removed", "create it again"],
+  PENDING_CALLS_LIMIT: ["Too many calls are pending", "await some results first, use map(), or raise the limit"],
+  RUNTIME_ENV_FAILED: ["The runtime environment could not be set up", "read the cause; the task did not run"],
+  // Values, functions, options
+  UNSERIALIZABLE: ["A value cannot be sent to another process", "send plain data, or register a codec with registerCodec"],
+  FUNCTION_UNCAPTURABLE: ["A function cannot be sent to another process", "export it from a module, or pass what it captures as an argument"],
+  FUNCTION_LOAD_FAILED: ["A worker could not load the function", "make sure that its module can be imported where the worker runs"],
+  INVALID_ARGUMENT: ["An argument is wrong", "see the documentation of the call"],
+  INVALID_OPTION: ["An option is wrong", "see the documentation of the options"],
+  NUM_RETURNS_MISMATCH: ["The task did not return what numReturns says", "return an array of that length"],
+  ACTOR_NAME_TAKEN: ["An actor of that name exists already", "choose another name, or use getIfExists"],
+  ACTOR_NOT_FOUND: ["There is no actor of that name", "check name and namespace, and that it is still alive"],
+  ACTOR_SELF_WAIT: ["An actor waits for its own call, which cannot start before it is done", "call the method directly, or raise maxConcurrency"],
+  SYNC_GET: ["get cannot block a synchronous function", "make the function async and await get()"],
+  NOT_IN_PROCESS: ["This cannot be done in one process", "run without mode: \"inProcess\""],
+  // Running
+  NOT_INITIALIZED: ["Raia is not running in this process", "call init() first"],
+  ALREADY_INITIALIZED: ["Raia is already running in this process", "call shutdown() first, or pass ignoreReinitError"],
+  CLUSTER_START_FAILED: ["The local cluster did not start", "read the cause and the log file"],
+  CLUSTER_NOT_FOUND: ["No cluster answers", "start one with raia start --head, or unset the address"],
+  SHUTTING_DOWN: ["Raia is shutting down", "submit no more work after shutdown()"],
+  SESSION_DIRECTORY: ["The session directory cannot be used", "set RAIA_TMPDIR to a short, private, writable directory"],
+  // Wire
+  AUTHENTICATION: ["The peer did not prove that it belongs to this session", "use the session's own secret"],
+  PROTOCOL: ["The peer sent something that is not the protocol", "check that both sides run the same version"],
+  CONNECTION_LOST: ["The connection to a peer was lost", "the peer died or the machine is overloaded"],
+  LIMIT_EXCEEDED: ["A limit was reached", "raise the limit that is named"],
+  UNSUPPORTED: ["This is not supported here", "see the documentation"],
+} as const satisfies Record<string, readonly [meaning: string, wayOut: string]>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+/** What a fact may be: something that crosses processes unchanged and prints on one line. */
+export type Fact = string | number | boolean | null | undefined | readonly Fact[] | { readonly [key: string]: Fact };
+export type Facts = { readonly [name: string]: Fact };
+
+/**
+ * An operating error.
+ *
+ * @param facts what a reader or a program needs to know; `cause` as a fact is a word, `options.cause` is the error behind this one
+ */
+export class RaiaError extends Error {
+  override readonly name = "RaiaError";
+  readonly code: ErrorCode;
+  readonly facts: Facts;
+
+  constructor(code: ErrorCode, facts: Facts = {}, options?: { cause?: unknown }) {
+    super(errorText(code, facts), options);
+    this.code = code;
+    this.facts = facts;
+  }
+
+  /** Recognises one across two copies of the library, where `instanceof` would not. */
+  static is(value: unknown, code?: ErrorCode): value is RaiaError {
+    return value instanceof Error && brand in value && (code === undefined || (value as RaiaError).code === code);
+  }
+}
+
+const brand = Symbol.for("raia.error");
+Object.defineProperty(RaiaError.prototype, brand, { value: true });
+
+function errorText(code: ErrorCode, facts: Facts): string {
+  const [meaning, wayOut] = errorCatalogue[code];
+  const shown = Object.entries(facts)
+    .filter(([, fact]) => fact !== undefined)
+    .map(([name, fact]) => `${name}=${showFact(fact)}`);
+  return `[${code}] ${meaning}${shown.length > 0 ? `: ${shown.join(" ")}` : ""}. Way out: ${wayOut}.`;
+}
+
+const MAX_FACT_CHARS = 4000;
+
+function showFact(fact: Fact): string {
+  const text = typeof fact === "string" ? fact : JSON.stringify(fact);
+  return text.length > MAX_FACT_CHARS ? `${text.slice(0, MAX_FACT_CHARS)}... (${text.length} characters)` : text;
+}
