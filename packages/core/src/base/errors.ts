@@ -83,7 +83,7 @@ export class RaiaError extends Error {
 
   /** Recognises one across two copies of the library, where `instanceof` would not. */
   static is(value: unknown, code?: ErrorCode): value is RaiaError {
-    return value instanceof Error && brand in value && (code === undefined || (value as RaiaError).code === code);
+    return value instanceof Error && brand in value && (code === undefined || (value as unknown as RaiaError).code === code);
   }
 }
 
