@@ -116,8 +116,16 @@ async function install() {
       `no pinned Node.js for ${platform}, and this one is ${process.version}; install Node.js ${oldestMajor} or newer and try again`,
     );
   }
-  say("installing the dependencies (about a minute; only when package-lock.json has changed) ...");
-  await npm(nodeFolder, ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+  const quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  if (existsSync(join(root, "node_modules/.package-lock.json"))) {
+    // In place it takes seconds, and the files of programs that run meanwhile stay where they are.
+    say("package-lock.json has changed: updating the dependencies ...");
+    await npm(nodeFolder, ["install", "--no-save", ...quietly]);
+  }
+  if (!isInstalled()) {
+    say("installing the dependencies (about a minute; only when package-lock.json has changed) ...");
+    await npm(nodeFolder, ["ci", ...quietly]);
+  }
   say(`ready after ${Math.round((Date.now() - startMs) / 1000)} s`);
 }
 
