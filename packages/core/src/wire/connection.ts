@@ -1,0 +1,359 @@
+/**
+ * One peer: frames over a stream, calls and their answers, and the greeting that proves who is there. What is written in
+ * one turn of the event loop leaves as one write. Everything that is pending when the stream ends rejects with
+ * CONNECTION_LOST; a peer that breaks the protocol is cut off and changes nothing.
+ */
+import { timingSafeEqual } from "node:crypto";
+import { Packr } from "msgpackr";
+import { AssertionError } from "../base/assert.ts";
+import { type ErrorCode, errorCatalogue, type Facts, RaiaError } from "../base/errors.ts";
+import { FRAME_HEADER_BYTES, FrameDecoder, frameKind, MAX_FRAME_BYTES, MAX_GREETING_BYTES } from "./frame.ts";
+import { str, u32, u53 } from "./schema.ts";
+import { type Client, type Handlers, type Message, message, type Service } from "./service.ts";
+import type { ByteStream } from "./transport.ts";
+
+/** Raised when a change makes old and new unable to talk. */
+export const PROTOCOL_VERSION = 1;
+
+/** First frame of whoever dialled. `session` names the cluster, `secret` proves membership. */
+export const Hello = message(1, "Hello", { version: u32, secret: str, peerId: str, pid: u53, address: str });
+export const Welcome = message(2, "Welcome", { version: u32, peerId: str, pid: u53 });
+
+export interface Identity {
+  readonly peerId: string;
+  readonly pid: number;
+  /** Where this process itself can be dialled; empty when it cannot. */
+  readonly address: string;
+  readonly secret: string;
+}
+
+export interface ConnectionCounters {
+  /** Connections closed because the peer broke the protocol or failed to prove itself. */
+  rejected: number;
+}
+
+type HotHandler = (bytes: Buffer, start: number, end: number) => void;
+type Dispatch = (body: unknown, call: number) => void;
+interface PendingCall {
+  readonly reply: Message<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: RaiaError) => void;
+}
+
+/** Plain msgpack: no shared structures, so every frame can be read by itself. */
+const packr = new Packr({ useRecords: false, int64AsType: "number", mapsAsObjects: true });
+
+const SLAB_BYTES = 64 * 1024;
+
+export class Connection {
+  readonly #stream: ByteStream;
+  readonly #decoder: FrameDecoder;
+  readonly #hot: (HotHandler | undefined)[] = [];
+  readonly #dispatch = new Map<number, Dispatch>();
+  readonly #calls = new Map<number, PendingCall>();
+  readonly #closeListeners: ((reason: string) => void)[] = [];
+  #nextCall = 1;
+  #greet: ((hello: unknown, tag: number) => void) | undefined;
+  #closedReason: string | undefined;
+  #flushScheduled = false;
+  #slabStart = 0;
+
+  /** Output of this turn. Hot codecs write here between `beginHot` and `endFrame`. */
+  slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  position = 0;
+
+  peerId = "";
+  peerPid = 0;
+  peerAddress = "";
+
+  constructor(stream: ByteStream, maxFrameBytes: number) {
+    this.#stream = stream;
+    this.#decoder = new FrameDecoder(maxFrameBytes);
+  }
+
+  get isClosed(): boolean {
+    return this.#closedReason !== undefined;
+  }
+
+  get bufferedBytes(): number {
+    return this.#stream.bufferedBytes;
+  }
+
+  onClosed(listener: (reason: string) => void): void {
+    if (this.#closedReason !== undefined) listener(this.#closedReason);
+    else this.#closeListeners.push(listener);
+  }
+
+  /** Answers a service. A second service may be added; tags are disjoint. */
+  serve<S extends Service>(service: S, handlers: Handlers<S, Connection>): void {
+    for (const [name, method] of Object.entries(service.methods)) {
+      const request = method.request as Message<unknown>;
+      const handler = handlers[name] as (request: unknown, peer: Connection) => unknown;
+      this.#dispatch.set(request.tag, (body, call) => {
+        const checked = request.check(body, request.name);
+        if (method.kind === "oneWay") {
+          handler(checked, this);
+          return;
+        }
+        const reply = method.reply as Message<unknown>;
+        let answer: unknown;
+        try {
+          answer = handler(checked, this);
+        } catch (error) {
+          this.#fail(call, error);
+          return;
+        }
+        if (answer instanceof Promise) {
+          answer.then(
+            (value: unknown) => this.#send(frameKind.reply, reply.tag, call, reply.toWire(value as never)),
+            (error: unknown) => this.#fail(call, error),
+          );
+        } else {
+          this.#send(frameKind.reply, reply.tag, call, reply.toWire(answer as never));
+        }
+      });
+    }
+  }
+
+  client<S extends Service>(service: S): Client<S> {
+    const methods = Object.entries(service.methods).map(([name, method]) => {
+      const request = method.request as Message<unknown>;
+      if (method.kind === "oneWay") {
+        return [name, (value: unknown) => this.#send(frameKind.oneWay, request.tag, 0, request.toWire(value as never))];
+      }
+      return [name, (value: unknown) => this.#call(request, method.reply as Message<unknown>, value)];
+    });
+    return Object.fromEntries(methods) as Client<S>;
+  }
+
+  /** Frames of this tag go to a codec of their own instead of msgpack. */
+  onHot(tag: number, handler: HotHandler): void {
+    this.#hot[tag] = handler;
+  }
+
+  /** Starts a hot frame; returns where it began, for `endFrame`. Write through `reserve` and `slab`. */
+  beginHot(tag: number): number {
+    return this.#begin(frameKind.hot, tag, 0);
+  }
+
+  /** Makes room for `count` more bytes at `position`; the slab may be another one afterwards. */
+  reserve(count: number, frameStart: number): number {
+    if (this.position + count <= this.slab.length) return frameStart;
+    const written = this.position - frameStart;
+    const larger = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, 2 * (written + count)));
+    this.slab.copy(larger, 0, frameStart, this.position);
+    this.#writeOut(frameStart);
+    this.slab = larger;
+    this.#slabStart = 0;
+    this.position = written;
+    return 0;
+  }
+
+  endFrame(start: number): void {
+    this.slab.writeUInt32LE(this.position - start - 4, start);
+    if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      queueMicrotask(this.#flushLater);
+    }
+  }
+
+  readonly #flushLater = (): void => this.flush();
+
+  /** Hands what is written to the stream now; a worker in a long synchronous loop cannot wait for the turn's end. */
+  flush(): void {
+    this.#flushScheduled = false;
+    this.#writeOut(this.position);
+    if (this.position > SLAB_BYTES - 1024) {
+      this.slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.position = 0;
+      this.#slabStart = 0;
+    }
+  }
+
+  close(reason: string): void {
+    if (this.#closedReason !== undefined) return;
+    this.flush();
+    this.#stream.close();
+    this.#ended(reason);
+  }
+
+  // -- greeting ---------------------------------------------------------------------------------------------------
+
+  /** Begins reading as the side that dialled. Frames may be written at once, behind the greeting. */
+  startAsDialler(identity: Identity): Promise<void> {
+    this.#sendMessage(Hello, { version: PROTOCOL_VERSION, secret: identity.secret, peerId: identity.peerId, pid: identity.pid, address: identity.address });
+    return new Promise((resolve, reject) => {
+      this.#greet = (body, tag) => {
+        if (tag !== Welcome.tag) throw new RaiaError("PROTOCOL", { reason: "expected a welcome", tag });
+        const welcome = Welcome.check(body, "Welcome");
+        this.peerId = welcome.peerId;
+        this.peerPid = welcome.pid;
+        this.#greet = undefined;
+        resolve();
+      };
+      this.onClosed((reason) => reject(new RaiaError("CONNECTION_LOST", { reason, during: "greeting" })));
+      this.#start();
+    });
+  }
+
+  /** Begins reading as the side that was dialled: nothing is served before the greeting holds. */
+  startAsListener(identity: Identity, counters: ConnectionCounters, onGreeted: () => void): void {
+    this.#decoder.allow(MAX_GREETING_BYTES);
+    this.#greet = (body, tag) => {
+      if (tag !== Hello.tag) throw new RaiaError("AUTHENTICATION", { reason: "the first frame is not a greeting", tag });
+      const hello = Hello.check(body, "Hello");
+      if (hello.version !== PROTOCOL_VERSION) throw new RaiaError("PROTOCOL", { reason: "other version", theirs: hello.version, ours: PROTOCOL_VERSION });
+      if (!sameSecret(hello.secret, identity.secret)) throw new RaiaError("AUTHENTICATION", { reason: "wrong secret", peer: hello.peerId });
+      this.peerId = hello.peerId;
+      this.peerPid = hello.pid;
+      this.peerAddress = hello.address;
+      this.#greet = undefined;
+      this.#decoder.allow(MAX_FRAME_BYTES);
+      this.#sendMessage(Welcome, { version: PROTOCOL_VERSION, peerId: identity.peerId, pid: identity.pid });
+      onGreeted();
+    };
+    this.#start(counters);
+  }
+
+  #start(counters?: ConnectionCounters): void {
+    const sink = { frame: this.#onFrame.bind(this) };
+    this.#stream.start({
+      data: (bytes) => {
+        try {
+          this.#decoder.push(bytes, sink);
+        } catch (error) {
+          this.#breach(error, counters);
+        }
+      },
+      closed: (reason) => this.#ended(reason),
+    });
+  }
+
+  /** The peer is not speaking the protocol: tell it why in one frame, cut it off, count it. Bugs of ours are thrown on. */
+  #breach(error: unknown, counters: ConnectionCounters | undefined): void {
+    if (!RaiaError.is(error) && !(error instanceof RangeError)) throw error;
+    const failure = RaiaError.is(error) ? error : new RaiaError("PROTOCOL", { reason: "unreadable message" }, { cause: error });
+    if (counters !== undefined) counters.rejected++;
+    this.#fail(0, failure);
+    this.close(`${failure.code}: ${String(failure.facts["reason"] ?? "")}`);
+  }
+
+  #onFrame(kind: number, tag: number, call: number, bytes: Buffer, start: number, end: number): void {
+    if (this.#closedReason !== undefined) return;
+    if (this.#greet !== undefined) {
+      if (kind === frameKind.failure) this.#refused(unpack(bytes, start, end));
+      else this.#greet(unpack(bytes, start, end), tag);
+      return;
+    }
+    if (kind === frameKind.hot) {
+      const handler = this.#hot[tag];
+      if (handler === undefined) throw new RaiaError("PROTOCOL", { reason: "unknown tag", tag });
+      handler(bytes, start, end);
+      return;
+    }
+    if (kind === frameKind.reply || kind === frameKind.failure) {
+      this.#settle(kind, call, unpack(bytes, start, end));
+      return;
+    }
+    const dispatch = this.#dispatch.get(tag);
+    if (dispatch === undefined) throw new RaiaError("PROTOCOL", { reason: "unknown tag", tag });
+    dispatch(unpack(bytes, start, end), call);
+  }
+
+  #refused(body: unknown): void {
+    const failure = readFailure(body);
+    this.close(`${failure.code}: ${String(failure.facts["reason"] ?? "")}`);
+  }
+
+  #settle(kind: number, call: number, body: unknown): void {
+    if (call === 0) {
+      this.#refused(body);
+      return;
+    }
+    const pending = this.#calls.get(call);
+    if (pending === undefined) throw new RaiaError("PROTOCOL", { reason: "reply to no call", call });
+    this.#calls.delete(call);
+    if (kind === frameKind.failure) pending.reject(readFailure(body));
+    else pending.resolve(pending.reply.check(body, pending.reply.name));
+  }
+
+  #ended(reason: string): void {
+    if (this.#closedReason !== undefined) return;
+    this.#closedReason = reason;
+    for (const pending of this.#calls.values()) pending.reject(new RaiaError("CONNECTION_LOST", { peer: this.peerId, reason }));
+    this.#calls.clear();
+    for (const listener of this.#closeListeners.splice(0)) listener(reason);
+  }
+
+  // -- writing ----------------------------------------------------------------------------------------------------
+
+  #call(request: Message<unknown>, reply: Message<unknown>, value: unknown): Promise<unknown> {
+    if (this.#closedReason !== undefined) {
+      return Promise.reject(new RaiaError("CONNECTION_LOST", { peer: this.peerId, reason: this.#closedReason, call: request.name }));
+    }
+    const call = this.#nextCall;
+    this.#nextCall = call === 0xffff_ffff ? 1 : call + 1;
+    return new Promise((resolve, reject) => {
+      this.#calls.set(call, { reply, resolve, reject });
+      this.#send(frameKind.request, request.tag, call, request.toWire(value as never));
+    });
+  }
+
+  #sendMessage<T>(type: Message<T>, value: T): void {
+    this.#send(frameKind.oneWay, type.tag, 0, type.toWire(value));
+  }
+
+  #send(kind: number, tag: number, call: number, wire: unknown): void {
+    if (this.#closedReason !== undefined) return;
+    const body = packr.pack(wire);
+    let start = this.#begin(kind, tag, call);
+    start = this.reserve(body.length, start);
+    this.slab.set(body, this.position);
+    this.position += body.length;
+    this.endFrame(start);
+  }
+
+  #fail(call: number, error: unknown): void {
+    const failure = RaiaError.is(error) ? error : undefined;
+    if (failure === undefined && error instanceof AssertionError) throw error;
+    const [code, facts] = failure ? [failure.code, failure.facts] : ["PROTOCOL", { reason: String(error) }];
+    this.#send(frameKind.failure, 0, call, [code, facts]);
+  }
+
+  #begin(kind: number, tag: number, call: number): number {
+    const start = this.reserve(FRAME_HEADER_BYTES, this.position);
+    const slab = this.slab;
+    slab[start + 4] = kind;
+    slab.writeUInt16LE(tag, start + 5);
+    slab.writeUInt32LE(call, start + 7);
+    this.position = start + FRAME_HEADER_BYTES;
+    return start;
+  }
+
+  /** Sends [slabStart, end) and leaves the rest of the slab for what comes next: sent bytes are never written again. */
+  #writeOut(end: number): void {
+    if (end > this.#slabStart) {
+      if (this.#closedReason === undefined) this.#stream.write(this.slab.subarray(this.#slabStart, end));
+      this.#slabStart = end;
+    }
+  }
+}
+
+function unpack(bytes: Buffer, start: number, end: number): unknown {
+  try {
+    return packr.unpack(bytes.subarray(start, end));
+  } catch (error) {
+    throw new RaiaError("PROTOCOL", { reason: "unreadable message" }, { cause: error });
+  }
+}
+
+function readFailure(body: unknown): RaiaError {
+  const [code, facts] = Array.isArray(body) ? body : [];
+  const known = typeof code === "string" && Object.hasOwn(errorCatalogue, code) ? (code as ErrorCode) : "PROTOCOL";
+  return new RaiaError(known, typeof facts === "object" && facts !== null ? (facts as Facts) : {});
+}
+
+function sameSecret(theirs: string, ours: string): boolean {
+  const [a, b] = [Buffer.from(theirs), Buffer.from(ours)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,77 @@
+/**
+ * Where a process meets its peers: it may listen at one address, and dials others on first use, one connection an
+ * address. Two processes that dial each other have two connections; each carries the calls of the side that dialled.
+ */
+import { RaiaError } from "../base/errors.ts";
+import { Connection, type ConnectionCounters, type Identity } from "./connection.ts";
+import { MAX_FRAME_BYTES } from "./frame.ts";
+import type { Listener, Transport } from "./transport.ts";
+
+export interface EndpointEvents {
+  /** Adds the services that this process offers. Called before the peer's first call is read. */
+  connected(connection: Connection): void;
+}
+
+export class Endpoint {
+  readonly #transport: Transport;
+  readonly #identity: Identity;
+  readonly #events: EndpointEvents;
+  readonly #dialled = new Map<string, Promise<Connection>>();
+  readonly #accepted = new Set<Connection>();
+  readonly counters: ConnectionCounters = { rejected: 0 };
+  #listener: Listener | undefined;
+  #closed = false;
+
+  constructor(transport: Transport, identity: Identity, events: EndpointEvents) {
+    this.#transport = transport;
+    this.#identity = identity;
+    this.#events = events;
+  }
+
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  async listen(): Promise<void> {
+    this.#listener = await this.#transport.listen(this.#identity.address, (stream) => {
+      const connection = new Connection(stream, MAX_FRAME_BYTES);
+      this.#accepted.add(connection);
+      connection.onClosed(() => this.#accepted.delete(connection));
+      connection.startAsListener(this.#identity, this.counters, () => this.#events.connected(connection));
+    });
+  }
+
+  /** The connection to `address`, made on first use. A lost one is forgotten, so the next use dials again. */
+  dial(address: string): Promise<Connection> {
+    const known = this.#dialled.get(address);
+    if (known !== undefined) return known;
+    const dialling = this.#dialNew(address);
+    this.#dialled.set(address, dialling);
+    const forget = (): void => {
+      if (this.#dialled.get(address) === dialling) this.#dialled.delete(address);
+    };
+    dialling.then((connection) => connection.onClosed(forget), forget);
+    return dialling;
+  }
+
+  async #dialNew(address: string): Promise<Connection> {
+    if (this.#closed) throw new RaiaError("SHUTTING_DOWN", { address });
+    const connection = new Connection(await this.#transport.dial(address), MAX_FRAME_BYTES);
+    connection.peerAddress = address;
+    const greeted = connection.startAsDialler(this.#identity);
+    this.#events.connected(connection);
+    await greeted;
+    return connection;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const connection of this.#accepted) connection.close("endpoint closed");
+    const dialled = [...this.#dialled.values()];
+    this.#dialled.clear();
+    for (const result of await Promise.allSettled(dialled)) {
+      if (result.status === "fulfilled") result.value.close("endpoint closed");
+    }
+    await this.#listener?.close();
+  }
+}
