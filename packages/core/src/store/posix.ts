@@ -1,0 +1,134 @@
+/**
+ * The few calls of the C library that Node does not have: mapped memory, anonymous files, death with the parent. They
+ * are bound at the first use of each, because loading the foreign-function library costs 5 to 15 ms that a driver with
+ * small values never needs to pay. Addresses are BigInt.
+ */
+import { createRequire } from "node:module";
+import { RaiaError } from "../base/errors.ts";
+
+type Koffi = typeof import("koffi");
+type Address = bigint;
+
+const linux = process.platform === "linux";
+
+/** Numbers of <sys/mman.h> and <sys/prctl.h>; where systems differ, Linux first. */
+const PROT_READ_WRITE = 1 | 2;
+const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
+const MAP_FIXED = 0x10;
+/** The arena is larger than what is used of it: reserve addresses, not memory. */
+const MAP_NORESERVE = linux ? 0x4000 : 0x40;
+const MADV_DONTNEED = 4;
+const MADV_REMOVE = 9;
+const MADV_POPULATE_WRITE = 23;
+const MFD_CLOEXEC = 1;
+const PR_SET_PDEATHSIG = 1;
+const SC_PAGESIZE = 30;
+
+let koffi: Koffi | undefined;
+const bound = new Map<string, unknown>();
+
+function library(): Koffi {
+  koffi ??= createRequire(import.meta.url)("koffi") as Koffi;
+  return koffi;
+}
+
+function bind<F extends (...args: never[]) => unknown>(declaration: string): F & { async: (...args: unknown[]) => void } {
+  const known = bound.get(declaration) ?? library().load(null).func(declaration);
+  bound.set(declaration, known);
+  return known as F & { async: (...args: unknown[]) => void };
+}
+
+function failed(call: string, facts: Readonly<Record<string, string | number>> = {}): RaiaError {
+  const { errno, os } = library();
+  const number = errno();
+  const name = Object.entries(os.errno).find(([, value]) => value === number)?.[0];
+  return new RaiaError("SYSTEM_CALL_FAILED", { call, errno: name ?? number, ...facts });
+}
+
+/** A file without a name that vanishes with its last user; others open `/proc/<pid>/fd/<n>`. Linux only. */
+export function createMemoryFile(name: string): number {
+  const descriptor = bind<(name: string, flags: number) => number>("int memfd_create(const char *name, unsigned int flags)")(
+    name,
+    MFD_CLOEXEC,
+  );
+  if (descriptor < 0) throw failed("memfd_create");
+  return descriptor;
+}
+
+/** Maps `bytes` of a file from `offset` on (a multiple of the page size). */
+export function map(descriptor: number, offset: number, bytes: number, sharing: "shared" | "private"): Address {
+  return mapAt(0n, descriptor, offset, bytes, sharing === "shared" ? MAP_SHARED : MAP_PRIVATE);
+}
+
+/** Puts a new private mapping where an old one is, which drops every page that was written there. */
+export function remapPrivate(address: Address, descriptor: number, offset: number, bytes: number): void {
+  mapAt(address, descriptor, offset, bytes, MAP_PRIVATE | MAP_FIXED);
+}
+
+function mapAt(wanted: Address, descriptor: number, offset: number, bytes: number, flags: number): Address {
+  const mmap = bind<(wanted: Address, bytes: number, protection: number, flags: number, descriptor: number, offset: number) => Address>(
+    "uintptr_t mmap(uintptr_t address, size_t length, int protection, int flags, int descriptor, int64_t offset)",
+  );
+  const address = BigInt(mmap(wanted, bytes, PROT_READ_WRITE, flags | MAP_NORESERVE, descriptor, offset));
+  if (address === 2n ** 64n - 1n) throw failed("mmap", { bytes });
+  return address;
+}
+
+export function unmap(address: Address, bytes: number): void {
+  if (bind<(address: Address, bytes: number) => number>("int munmap(uintptr_t address, size_t length)")(address, bytes) !== 0)
+    throw failed("munmap");
+}
+
+let knownPageBytes: number | undefined;
+
+/** Bytes of a page. Linux only. */
+export function pageBytes(): number {
+  knownPageBytes ??= bind<(name: number) => number>("long sysconf(int name)")(SC_PAGESIZE);
+  return knownPageBytes;
+}
+
+/** An ArrayBuffer over mapped memory, without a copy. Reading it after `unmap` ends the process. */
+export function view(address: Address, bytes: number): ArrayBuffer {
+  return library().view(address, bytes);
+}
+
+const MADVISE = "int madvise(uintptr_t address, size_t length, int advice)";
+type Madvise = (address: Address, bytes: number, advice: number) => number;
+
+/** Drops the pages of a private mapping: the next read sees the file again. Linux only. */
+export function dropPages(address: Address, bytes: number): void {
+  if (bind<Madvise>(MADVISE)(address, bytes, MADV_DONTNEED) !== 0) throw failed("madvise");
+}
+
+/** Gives the memory behind a shared mapping back to the system; it reads as zero afterwards. Linux only. */
+export function punchHole(address: Address, bytes: number): boolean {
+  return bind<Madvise>(MADVISE)(address, bytes, MADV_REMOVE) === 0;
+}
+
+/** Touches pages from a thread, so that the first write to them is as quick as later ones. False: this kernel cannot, or memory is short. */
+export function populate(address: Address, bytes: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    bind<Madvise>(MADVISE).async(address, bytes, MADV_POPULATE_WRITE, (error: unknown, result: number) =>
+      resolve(error == null && result === 0),
+    );
+  });
+}
+
+/**
+ * Asks the kernel to send this process `signal` when its parent dies, so that nothing outlives a parent that was shot.
+ * Elsewhere than on Linux it does nothing: the closed connection has to do.
+ *
+ * @param parentPid who the parent is believed to be
+ * @returns false when the parent has died already, and no signal will come
+ */
+export function dieWithParent(signal: number, parentPid: number): boolean {
+  if (linux) {
+    const prctl = bind<(option: number, argument: number, ...unused: number[]) => number>(
+      "int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)",
+    );
+    if (prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0) !== 0) throw failed("prctl");
+  }
+  // It may have died before the kernel was asked.
+  return process.ppid === parentPid;
+}
