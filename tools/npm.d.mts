@@ -1,0 +1,2 @@
+export const quietly: readonly string[];
+export function npmEnvironment(nodeFolder: string): NodeJS.ProcessEnv;
