@@ -47,7 +47,7 @@ test("labels: what is not a label is refused", () => {
     { a: 1 },
     { a: "x".repeat(64) },
     { ["k".repeat(64)]: "x" },
-    JSON.parse('{"__proto__":"x"}'),
+    JSON.parse('{"__proto__":"x"}') as Record<string, unknown>,
   ];
   for (const selector of wrong)
     assert.throws(() => parseLabelSelector(selector as Record<string, string>), { code: "INVALID_OPTION" }, JSON.stringify(selector));

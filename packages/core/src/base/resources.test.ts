@@ -52,7 +52,7 @@ test("resources: every wrong option is refused by name and value", () => {
     [{ resources: { TPU: 3 } }, "resources.TPU", "3"],
     [{ resources: { HPU: 0.5 } }, "resources.HPU", "0.5"],
     [{ resources: { "": 1 } }, "resources.", "1"],
-    [{ resources: JSON.parse('{"__proto__": 1}') }, "resources.__proto__", "1"],
+    [{ resources: JSON.parse('{"__proto__": 1}') as Record<string, number> }, "resources.__proto__", "1"],
     [{ resources: [1] as never }, "resources", "[1]"],
     [{ acceleratorType: "" }, "acceleratorType", '""'],
   ];
