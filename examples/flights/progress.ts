@@ -62,16 +62,16 @@ export type ProgressView = {
   readonly shot: number;
 };
 
-/** One line, without colour, at most 79 characters wide. */
+/** One line, without colour, about 80 characters wide at most. */
 export function progressLine({ label, done, of, elapsedMs, shot }: ProgressView): string {
   const share = of === 0 ? 1 : done / of;
   const bar = "█".repeat(Math.round(share * barWidth)).padEnd(barWidth, "░");
   const perSecond = elapsedMs > 0 ? Math.round((done / elapsedMs) * 1000) : 0;
   const shots = shot === 0 ? "" : `  ${shot} shot`;
-  return `${label}  ${bar} ${String(Math.floor(share * 100)).padStart(3)} %  ${grouped(perSecond)} rows/s  ${(elapsedMs / 1000).toFixed(1)} s${shots}`;
+  return `${label}  ${bar} ${String(Math.floor(share * 100)).padStart(3)} %  ${grouped(perSecond).padStart(10)} rows/s  ${(elapsedMs / 1000).toFixed(1).padStart(5)} s${shots}`;
 }
 
-const barWidth = 24;
+const barWidth = 16;
 
 export function grouped(count: number): string {
   return Math.round(count).toLocaleString("en-US");

@@ -75,7 +75,7 @@ const regions: readonly Region[] = [
     origin: [-66.2, 18.2],
     scale: 1.4,
     offset: [0.1, 0.258],
-    holds: (longitude, latitude) => latitude < 20 && longitude > -70,
+    holds: (longitude, latitude) => latitude < 20 && longitude > -70 && longitude < -60,
   },
   {
     parallels: [29.5, 45.5],
