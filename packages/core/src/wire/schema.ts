@@ -15,7 +15,7 @@ export interface Type<T> {
 
 export type Infer<X> = X extends { check(wire: unknown, path: string): infer T } ? T : never;
 
-export type Fields = { readonly [name: string]: Type<never> };
+export type Fields = { readonly [name: string]: Type<unknown> };
 type Optional<F extends Fields> = { [K in keyof F]: undefined extends Infer<F[K]> ? K : never }[keyof F];
 export type InferFields<F extends Fields> = { readonly [K in Exclude<keyof F, Optional<F>>]: Infer<F[K]> } & {
   readonly [K in Optional<F>]?: Infer<F[K]>;

@@ -35,7 +35,7 @@ export function oneWay<Request>(request: Message<Request>): OneWay<Request> {
   return { kind: "oneWay", request };
 }
 
-export type Method = Unary<never, never> | OneWay<never>;
+export type Method = Unary<unknown, unknown> | OneWay<unknown>;
 export interface Service<M extends Readonly<Record<string, Method>> = Readonly<Record<string, Method>>> {
   readonly name: string;
   readonly methods: M;
