@@ -51,6 +51,7 @@ export const errorCatalogue = {
   CLUSTER_NOT_FOUND: ["No cluster answers", "start one with raia start --head, or unset the address"],
   SHUTTING_DOWN: ["Raia is shutting down", "submit no more work after shutdown()"],
   SESSION_DIRECTORY: ["The session directory cannot be used", "set RAIA_TMPDIR to a short, private, writable directory"],
+  CONTROL_STORE_FAILED: ["The control plane could not write its tables", "check space and health of the disk that holds the session directory, then try again"],
   // Wire
   AUTHENTICATION: ["The peer did not prove that it belongs to this session", "use the session's own secret"],
   PROTOCOL: ["The peer sent something that is not the protocol", "check that both sides run the same version"],
