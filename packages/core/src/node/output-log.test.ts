@@ -53,11 +53,14 @@ test("log: rotates at its size and keeps three files, newest first", async () =>
   await settle();
   log.close();
 
-  assert.deepEqual([...disk.files].sort(), [
-    ["/logs/w.out", "rest"],
-    ["/logs/w.out.1", "5555555555"],
-    ["/logs/w.out.2", "4444444444"],
-  ]);
+  assert.deepEqual(
+    [...disk.files].sort(([a], [b]) => a.localeCompare(b)),
+    [
+      ["/logs/w.out", "rest"],
+      ["/logs/w.out.1", "5555555555"],
+      ["/logs/w.out.2", "4444444444"],
+    ],
+  );
   assert.equal(disk.openHandles, 0);
 });
 

@@ -1,6 +1,6 @@
 /**
  * Cuts the bytes of one stream into lines, holding never more than one line's beginning. Text is made only of lines that
- * are admitted; the rest is counted at a nanosecond a byte, so a process that writes 100 MB costs its node a tenth of a second.
+ * are admitted; the rest is counted in its bytes, at under a nanosecond each.
  */
 export class LineSplitter {
   /** The beginning of a line whose end has not come yet. */
@@ -67,8 +67,17 @@ const NEWLINE = 10;
 /** A screen full; what is longer is a dump, and whole in the log file. */
 export const MAX_LINE_BYTES = 8 * 1024;
 
+/** Four bytes a step: a byte of `differing` is zero where there is a newline, and `found` has a bit for each such byte. */
 function countNewlines(chunk: Buffer, start: number): number {
   let count = 0;
-  for (let at = start; at < chunk.length; at++) if (chunk[at] === NEWLINE) count++;
+  let at = start;
+  for (; at < chunk.byteLength && (chunk.byteOffset + at) % 4 !== 0; at++) if (chunk[at] === NEWLINE) count++;
+  const words = new Uint32Array(chunk.buffer, chunk.byteOffset + at, (chunk.byteLength - at) >>> 2);
+  for (let index = 0; index < words.length; index++) {
+    const differing = words[index]! ^ 0x0a0a0a0a;
+    const found = ~(((differing & 0x7f7f7f7f) + 0x7f7f7f7f) | differing | 0x7f7f7f7f);
+    count += Math.imul(found >>> 7, 0x01010101) >>> 24;
+  }
+  for (at += words.byteLength; at < chunk.byteLength; at++) if (chunk[at] === NEWLINE) count++;
   return count;
 }
