@@ -72,6 +72,7 @@ function countNewlines(chunk: Buffer, start: number): number {
   let count = 0;
   let at = start;
   for (; at < chunk.byteLength && (chunk.byteOffset + at) % 4 !== 0; at++) if (chunk[at] === NEWLINE) count++;
+  if (at === chunk.byteLength) return count; // A view of no words must be aligned all the same.
   const words = new Uint32Array(chunk.buffer, chunk.byteOffset + at, (chunk.byteLength - at) >>> 2);
   for (let index = 0; index < words.length; index++) {
     const differing = words[index]! ^ 0x0a0a0a0a;
