@@ -42,7 +42,7 @@ export interface Arena {
 
 export interface ApartView {
   readonly buffer: ArrayBuffer;
-  close(): void;
+  readonly close: () => void;
 }
 
 const MAGIC = 0x52414941; // "RAIA"

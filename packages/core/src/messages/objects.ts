@@ -1,0 +1,86 @@
+/** Store service: what the processes of one node say to its store. The bytes themselves go through shared memory. */
+import { bool, f64, list, oneOf, opt, plain, str, struct, u32, u53 } from "../wire/schema.ts";
+import { type Client, message, oneWay, service, unary } from "../wire/service.ts";
+import { Done } from "./common.ts";
+
+/** Where an object is in the arena of its node, in bytes. */
+export const Extent = struct("Extent", { offset: u53, bytes: u53 });
+
+/** What the store keeps beside the bytes, for listings and for freeing what a dead owner leaves. */
+export const ObjectLabel = struct("ObjectLabel", {
+  ownerId: str,
+  /** Where in the user's code it was made. */
+  site: opt(str),
+});
+
+/** An object is complete; its blocks are the node's from now on. Sent before anybody is told that it is stored here. */
+export const SealObject = message(40, "SealObject", { id: str, extent: Extent, label: ObjectLabel });
+
+/** Asks to keep objects in memory for this process; answered when all are there, with their places in the same order. */
+export const PinObjects = message(41, "PinObjects", { ids: list(str), timeoutMs: opt(f64) });
+export const PinnedObjects = message(42, "PinnedObjects", { extents: list(Extent) });
+
+/** This process reads them no more; an id stands as often as it was pinned. */
+export const UnpinObjects = message(43, "UnpinObjects", { ids: list(str) });
+
+/** Their owner needs them no more: they go when the last reader is done. */
+export const FreeObjects = message(44, "FreeObjects", { ids: list(str) });
+
+/** Asks for room when the arena is full; answered with blocks that belong to the asker. */
+export const RequestSpace = message(45, "RequestSpace", { bytes: u53 });
+export const SpaceReply = message(46, "SpaceReply", { offset: u53 });
+
+/** An object that its maker wrote to the spill directory itself, because memory was full. Answered when the node counts it as its own. */
+export const AdoptFile = message(47, "AdoptFile", { id: str, file: str, bytes: u53, label: ObjectLabel });
+
+/** The object could not be stored: those who wait for it get the error. */
+export const AbandonObject = message(48, "AbandonObject", {
+  id: str,
+  label: ObjectLabel,
+  code: oneOf("STORE_FULL", "OUT_OF_DISK", "OBJECT_LOST"),
+  facts: opt(plain),
+});
+
+export const AskUsage = message(49, "AskUsage", {});
+export const StoreUsage = message(50, "StoreUsage", {
+  capacityBytes: u53,
+  /** In the arena and sealed. */
+  usedBytes: u53,
+  pinnedBytes: u53,
+  spilledBytes: u53,
+  maxSpillBytes: u53,
+  diskIsFull: bool,
+  topOwners: list(struct("OwnerUsage", { ownerId: str, bytes: u53, objects: u53 })),
+});
+
+export const ListStored = message(51, "ListStored", { limit: u32 });
+export const StoredList = message(52, "StoredList", {
+  objects: list(
+    struct("StoredObject", {
+      id: str,
+      bytes: u53,
+      state: str,
+      pins: u32,
+      ownerId: str,
+      site: opt(str),
+      /** Milliseconds since 1970. */
+      createdAtMs: f64,
+    }),
+  ),
+  total: u53,
+});
+
+export const storeService = service("store", {
+  sealObject: oneWay(SealObject),
+  pinObjects: unary(PinObjects, PinnedObjects),
+  unpinObjects: oneWay(UnpinObjects),
+  freeObjects: oneWay(FreeObjects),
+  requestSpace: unary(RequestSpace, SpaceReply),
+  adoptFile: unary(AdoptFile, Done),
+  abandonObject: oneWay(AbandonObject),
+  askUsage: unary(AskUsage, StoreUsage),
+  listStored: unary(ListStored, StoredList),
+});
+
+/** What a process of the node holds to speak to the store. */
+export type StoreGateway = Client<typeof storeService>;

@@ -1,0 +1,402 @@
+/**
+ * The store of one node: which objects are in its arena and on its disk, who reads them, and what leaves memory when. It
+ * knows processes by their slots and speaks no protocol; whoever holds the connections calls it. A process's messages
+ * are handled before its death is, in the order they were sent.
+ */
+import type { Clock } from "../base/clock.ts";
+import { type ErrorCode, type Facts, RaiaError } from "../base/errors.ts";
+import type { ObjectId } from "../base/ids.ts";
+import type { Arena } from "./arena.ts";
+import type { Disk } from "./disk.ts";
+import type { Extent, ObjectEffect, ObjectEvent, SpillFile } from "./object-machine.ts";
+import { type Label, type ObjectRecord, ObjectTable, type OwnerUsage, type Waiter } from "./object-table.ts";
+import { SpaceLoop, type SpaceLimits } from "./space-loop.ts";
+import { overflowPrefix, Spiller } from "./spiller.ts";
+
+export interface StoreOptions extends Partial<SpaceLimits> {
+  /** See `SpaceDependencies.askToCollect`. */
+  readonly askToCollect?: () => void;
+}
+
+export interface StoreDependencies {
+  /** The node's own handle: its slot is the node's. */
+  readonly arena: Arena;
+  readonly disk: Disk;
+  readonly clock: Clock;
+}
+
+export interface SealRequest {
+  readonly id: ObjectId;
+  readonly extent: Extent;
+  readonly label: Label;
+}
+
+export interface AdoptRequest {
+  readonly id: ObjectId;
+  /** Name of a whole spill file in the spill directory, beginning with the process's overflow prefix. */
+  readonly file: string;
+  readonly bytes: number;
+  readonly label: Label;
+}
+
+export interface AbandonRequest {
+  readonly id: ObjectId;
+  readonly label: Label;
+  readonly code: ErrorCode;
+  readonly facts?: Facts | undefined;
+}
+
+export interface PinOptions {
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface StoreUsage {
+  readonly capacityBytes: number;
+  readonly usedBytes: number;
+  readonly pinnedBytes: number;
+  readonly spilledBytes: number;
+  readonly maxSpillBytes: number;
+  readonly diskIsFull: boolean;
+  readonly topOwners: readonly OwnerUsage[];
+}
+
+export interface StoredObject {
+  readonly id: ObjectId;
+  readonly bytes: number;
+  readonly state: string;
+  readonly pins: number;
+  readonly ownerId: string;
+  readonly site?: string | undefined;
+  readonly createdAtMs: number;
+}
+
+/** As much disk as fits a few arenas of a large machine; the session's disk is shared with logs. */
+const DEFAULT_MAX_SPILL_BYTES = 256 * 1024 ** 3;
+const TOP_OWNERS = 5;
+
+export class StoreServer {
+  readonly #arena: Arena;
+  readonly #clock: Clock;
+  readonly #table = new ObjectTable();
+  readonly #spiller: Spiller;
+  readonly #space: SpaceLoop;
+  readonly #limits: SpaceLimits;
+  /** How often each slot has died: what was waited for in an earlier life must not touch a later one. */
+  readonly #deaths = new Map<number, number>();
+
+  constructor({ arena, disk, clock }: StoreDependencies, options: StoreOptions = {}) {
+    this.#arena = arena;
+    this.#clock = clock;
+    this.#spiller = new Spiller(arena, disk);
+    this.#limits = {
+      maxSpillBytes: options.maxSpillBytes ?? DEFAULT_MAX_SPILL_BYTES,
+      spillAboveFraction: options.spillAboveFraction ?? 0.8,
+      spaceTimeoutMs: options.spaceTimeoutMs ?? 60_000,
+      diskTimeoutMs: options.diskTimeoutMs ?? 10_000,
+    };
+    this.#space = new SpaceLoop({
+      arena,
+      table: this.#table,
+      clock,
+      limits: this.#limits,
+      spill: (record) => this.#spill(record),
+      askToCollect: options.askToCollect ?? (() => {}),
+      budget: () => this.#budget(),
+    });
+  }
+
+  /**
+   * Takes over an object that process `slot` has written.
+   *
+   * @throws {RaiaError} PROTOCOL when the blocks are not that process's own
+   */
+  seal(slot: number, { id, extent, label }: SealRequest): void {
+    if (!this.#arena.adopt(extent.offset, extent.bytes, slot)) {
+      throw new RaiaError("PROTOCOL", { reason: "a process seals blocks that it does not hold", object: id, slot, ...extent });
+    }
+    if (this.#table.wasFreed(id)) return this.#release(extent);
+    this.#label(id, label, { kind: "sealed", extent });
+    this.#space.kick();
+  }
+
+  /**
+   * Keeps objects in memory for process `slot`: waits for those that are not finished, brings back those on disk.
+   *
+   * @returns where they are, in the order of `ids`; each counts as one pin
+   * @throws {RaiaError} GET_TIMEOUT, OBJECT_FREED, OBJECT_LOST, OBJECT_CORRUPT, STORE_FULL, OUT_OF_DISK: then none is pinned
+   */
+  async pin(slot: number, ids: readonly ObjectId[], { timeoutMs, signal }: PinOptions = {}): Promise<readonly Extent[]> {
+    const life = this.#deaths.get(slot);
+    const deadlineMs = timeoutMs === undefined ? Number.POSITIVE_INFINITY : this.#clock.nowMs() + timeoutMs;
+    const extents: Extent[] = [];
+    const pinned: ObjectId[] = [];
+    try {
+      for (const id of ids) {
+        extents.push(await this.#reach(slot, life, id, deadlineMs, signal));
+        pinned.push(id);
+      }
+      return extents;
+    } catch (error) {
+      if (this.#deaths.get(slot) === life) this.unpin(slot, pinned);
+      throw error;
+    }
+  }
+
+  /** The process reads them no more; an id stands as often as it was pinned. */
+  unpin(slot: number, ids: readonly ObjectId[]): void {
+    for (const id of ids) {
+      // Not there when the process was declared dead meanwhile.
+      if (this.#table.dropPin(slot, id)) this.#handle(id, { kind: "unpinned", pins: 1 });
+    }
+    if (ids.length > 0) this.#space.kick();
+  }
+
+  /** Their owner needs them no more. Bytes go when the last reader is done; new readers get OBJECT_FREED. */
+  free(ids: readonly ObjectId[]): void {
+    for (const id of ids) {
+      if (this.#table.get(id) === undefined) this.#table.rememberFreed(id);
+      else this.#handle(id, { kind: "freed" });
+    }
+    this.#space.kick();
+  }
+
+  /** @returns the offset of blocks that belong to `slot` now. See `SpaceLoop.request`. */
+  requestSpace(slot: number, bytes: number): Promise<number> {
+    return this.#space.request(slot, bytes);
+  }
+
+  /**
+   * Takes over an object that a process wrote to disk itself, because memory was full.
+   *
+   * @throws {RaiaError} STORE_FULL when the disk budget is used up; PROTOCOL when the file is not that process's
+   */
+  async adoptFile(slot: number, { id, file, bytes, label }: AdoptRequest): Promise<void> {
+    if (!file.startsWith(overflowPrefix(slot))) throw new RaiaError("PROTOCOL", { reason: "not a file of this process", file, slot });
+    if (this.#table.spilledBytes + bytes > this.#limits.maxSpillBytes) {
+      throw new RaiaError("STORE_FULL", { requestedBytes: bytes, ...this.#budget() });
+    }
+    const life = this.#deaths.get(slot);
+    const name = await this.#spiller.adopt(file);
+    if (this.#table.wasFreed(id) || this.#deaths.get(slot) !== life) return this.#spiller.unlink(name);
+    this.#label(id, label, { kind: "adopted", file: { name, bytes } });
+  }
+
+  /** A process could not store an object: those who wait for it get the error. */
+  abandon({ id, label, code, facts = {} }: AbandonRequest): void {
+    if (!this.#table.wasFreed(id)) this.#label(id, label, { kind: "abandoned", failure: { code, facts } });
+  }
+
+  /** A process is gone: it reads nothing more, and what it had not finished writing is free. */
+  processDied(slot: number): void {
+    this.#deaths.set(slot, (this.#deaths.get(slot) ?? 0) + 1);
+    for (const record of this.#table.records) {
+      for (const waiter of record.waiters) {
+        if (waiter.slot === slot) waiter.reject(new RaiaError("CONNECTION_LOST", { reason: "the process that waited is gone" }));
+      }
+    }
+    for (const [id, pins] of this.#table.dropPinsOf(slot)) this.#handle(id, { kind: "unpinned", pins });
+    this.#space.cancel(slot);
+    this.#arena.blocks.sweep(slot);
+    void this.#spiller.sweep(slot);
+    this.#space.kick();
+  }
+
+  /** An owner is gone, and nobody took over what it owned. */
+  ownerDied(ownerId: string): void {
+    this.free([...this.#table.records].filter(({ label }) => label?.ownerId === ownerId).map(({ id }) => id));
+  }
+
+  /** Whether an object is here, in memory or on disk. */
+  has(id: ObjectId): boolean {
+    const kind = this.#table.get(id)?.state.kind;
+    return kind !== undefined && kind !== "creating" && kind !== "lost";
+  }
+
+  usage(): StoreUsage {
+    return {
+      capacityBytes: this.#arena.capacityBytes,
+      usedBytes: this.#table.arenaBytes,
+      pinnedBytes: this.#table.pinnedBytes,
+      spilledBytes: this.#table.spilledBytes,
+      maxSpillBytes: this.#limits.maxSpillBytes,
+      diskIsFull: this.#space.diskErrno !== undefined,
+      topOwners: this.#table.topOwners(TOP_OWNERS),
+    };
+  }
+
+  /** For `raia memory`: the largest first. @complexity O(n log n) in the number of objects */
+  list(limit: number): { readonly objects: readonly StoredObject[]; readonly total: number } {
+    const objects = [...this.#table.records]
+      .map((record) => describe(record))
+      .sort((a, b) => b.bytes - a.bytes)
+      .slice(0, limit);
+    return { objects, total: this.#table.size };
+  }
+
+  /** The invariants, for tests and the simulator. */
+  check(): void {
+    this.#table.check();
+  }
+
+  async #reach(slot: number, life: number | undefined, id: ObjectId, deadlineMs: number, signal?: AbortSignal): Promise<Extent> {
+    for (;;) {
+      if (this.#deaths.get(slot) !== life) throw new RaiaError("CONNECTION_LOST", { reason: "the process that waited is gone" });
+      if (this.#table.wasFreed(id)) throw new RaiaError("OBJECT_FREED", { object: id });
+      const record = this.#table.ensure(id, this.#clock.wallMs());
+      const { state } = record;
+      switch (state.kind) {
+        case "sealed":
+        case "spilling":
+          this.#step(record, { kind: "pinned" });
+          this.#table.addPin(slot, id);
+          return state.extent;
+        case "leaving":
+        case "freed":
+          throw new RaiaError("OBJECT_FREED", { object: id });
+        case "lost":
+          throw new RaiaError(state.failure.code, { object: id, ...state.failure.facts });
+        case "spilled":
+          this.#step(record, { kind: "wanted" });
+          break;
+        case "creating":
+        case "restoring":
+          break;
+      }
+      await this.#change(record, slot, deadlineMs, signal);
+    }
+  }
+
+  /** Waits until something happens to the object. */
+  #change(record: ObjectRecord, slot: number, deadlineMs: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        record.waiters.delete(waiter);
+        timer?.cancel();
+        signal?.removeEventListener("abort", aborted);
+      };
+      const waiter: Waiter = {
+        slot,
+        resolve: () => {
+          leave();
+          resolve();
+        },
+        reject: (error) => {
+          leave();
+          reject(error);
+          if (record.waiters.size === 0 && record.state.kind === "creating") this.#step(record, { kind: "unwanted" });
+        },
+      };
+      const timedOut = (): void => waiter.reject(new RaiaError("GET_TIMEOUT", { object: record.id, state: record.state.kind }));
+      const aborted = (): void => waiter.reject(new RaiaError("TASK_CANCELLED", { object: record.id }));
+      const timer = Number.isFinite(deadlineMs) ? this.#clock.after(deadlineMs - this.#clock.nowMs(), timedOut) : undefined;
+      record.waiters.add(waiter);
+      if (signal?.aborted) aborted();
+      else signal?.addEventListener("abort", aborted, { once: true });
+    });
+  }
+
+  #label(id: ObjectId, label: Label, event: ObjectEvent): void {
+    const record = this.#table.ensure(id, this.#clock.wallMs());
+    record.label ??= label;
+    this.#step(record, event);
+  }
+
+  #handle(id: ObjectId, event: ObjectEvent): void {
+    const record = this.#table.get(id);
+    if (record !== undefined) this.#step(record, event);
+  }
+
+  #step(record: ObjectRecord, event: ObjectEvent): void {
+    for (const effect of this.#table.handle(record, event, this.#clock.nowMs())) this.#perform(record, effect);
+  }
+
+  #perform(record: ObjectRecord, effect: ObjectEffect): void {
+    switch (effect.kind) {
+      case "wake":
+        for (const waiter of [...record.waiters]) waiter.resolve();
+        break;
+      case "fail": {
+        const { code, facts } = effect.failure;
+        for (const waiter of [...record.waiters]) waiter.reject(new RaiaError(code, { object: record.id, ...facts }));
+        break;
+      }
+      case "release":
+        this.#release(effect.extent);
+        break;
+      case "unlink":
+        void this.#spiller.unlink(effect.file.name);
+        break;
+      case "read":
+        void this.#restore(record, effect.file);
+        break;
+      case "write": // The space loop chose it and carries it out.
+      case "forget": // The table has done it.
+        break;
+    }
+  }
+
+  #release({ offset, bytes }: Extent): void {
+    this.#arena.release(offset, bytes);
+    this.#space.kick();
+  }
+
+  async #spill(record: ObjectRecord): Promise<string | undefined> {
+    this.#step(record, { kind: "chosen" });
+    if (record.state.kind !== "spilling") return undefined;
+    const outcome = await this.#spiller.write(record, record.state.extent);
+    if (outcome.kind === "written") {
+      if (this.#isForgotten(record)) await this.#spiller.unlink(outcome.file.name);
+      else this.#step(record, { kind: "written", file: outcome.file });
+    } else if (!this.#isForgotten(record)) {
+      this.#step(record, { kind: "writeFailed" });
+    }
+    return outcome.kind === "failed" ? outcome.errno : undefined;
+  }
+
+  /** Brings an object back from disk. Nothing rejects: what goes wrong is an event of the object. */
+  async #restore(record: ObjectRecord, file: SpillFile): Promise<void> {
+    let offset: number;
+    try {
+      offset = await this.#space.request(this.#arena.slot, file.bytes);
+    } catch (error) {
+      const failure = RaiaError.is(error) ? { code: error.code, facts: error.facts } : { code: "STORE_FULL" as const, facts: {} };
+      if (this.#isForgotten(record)) return this.#spiller.unlink(file.name);
+      return this.#step(record, { kind: "noRoom", failure });
+    }
+    const extent = { offset, bytes: file.bytes };
+    const failure = this.#isForgotten(record) ? undefined : await this.#spiller.read(record, file, offset);
+    if (this.#isForgotten(record)) {
+      this.#release(extent);
+      return this.#spiller.unlink(file.name);
+    }
+    if (failure !== undefined) {
+      this.#release(extent);
+      return this.#step(record, { kind: "readFailed", failure });
+    }
+    this.#arena.adopt(offset, file.bytes, this.#arena.slot);
+    this.#step(record, { kind: "restored", extent });
+    this.#space.kick();
+  }
+
+  #isForgotten(record: ObjectRecord): boolean {
+    return record.state.kind === "freed";
+  }
+
+  #budget(): Facts {
+    const { topOwners, ...sums } = this.usage();
+    return { ...sums, topOwners: topOwners.map(({ ownerId, bytes, objects }) => ({ ownerId, bytes, objects })) };
+  }
+}
+
+function describe({ id, bytes, state, label, createdAtMs }: ObjectRecord): StoredObject {
+  return {
+    id,
+    bytes,
+    state: state.kind,
+    pins: "pins" in state ? state.pins : 0,
+    ownerId: label?.ownerId ?? "unknown",
+    site: label?.site,
+    createdAtMs,
+  };
+}
