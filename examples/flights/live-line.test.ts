@@ -13,13 +13,13 @@ test("on a terminal the line is rewritten, cut to its width, and taken away at t
   assert.equal(written(), "\r\x1b[2Kone\r\x1b[2Ka line that\r\x1b[2K");
 });
 
-test("without a terminal there is a plain line every three seconds, and no control codes", () => {
+test("without a terminal there is a plain line at once and then every three seconds, and no control codes", () => {
   let nowMs = 0;
   const { stream, written } = streamOf({});
   const line = new LiveLine(stream, () => nowMs);
   for (; nowMs <= 7000; nowMs += 500) line.show(`at ${nowMs}`);
   line.clear();
-  assert.equal(written(), "at 3000\nat 6000\n");
+  assert.equal(written(), "at 0\nat 3000\nat 6000\n");
 });
 
 function streamOf(terminal: { isTTY?: boolean; columns?: number }) {

@@ -17,7 +17,7 @@ export class LiveLine {
   ) {
     this.#stream = stream;
     this.#now = now;
-    this.#lastPlainMs = now();
+    this.#lastPlainMs = Number.NEGATIVE_INFINITY;
   }
 
   show(line: string): void {
