@@ -45,7 +45,7 @@ test("eviction: clearing the window makes room, and no other window is cheaper",
       assert.equal(found === undefined ? undefined : costOf(picture, found), bruteForce(picture, need));
       if (found !== undefined)
         assert.ok(
-          [...picture]
+          Array.from(picture)
             .map((char) => (found.includes(char) ? "." : char))
             .join("")
             .includes(".".repeat(need)),
@@ -56,7 +56,7 @@ test("eviction: clearing the window makes room, and no other window is cheaper",
 });
 
 function costOf(picture: string, names: string): number {
-  return [...picture].filter((char) => names.includes(char)).length;
+  return Array.from(picture).filter((char) => names.includes(char)).length;
 }
 
 function bruteForce(picture: string, need: number): number | undefined {

@@ -35,7 +35,7 @@ export class FakeArena extends ArenaBase {
   }
 
   readableApart(offset: number, bytes: number): ApartView {
-    return { buffer: this.readable(offset, bytes), close: () => {} };
+    return { buffer: this.#memory.slice(offset, offset + bytes), close: () => {} };
   }
 
   /** Readers wrote into copies of their own: there is nothing to forget. */

@@ -96,8 +96,14 @@ export class Overflow {
   #keepInHeap(id: ObjectId, bytes: number, label: Label, fill: Fill): Promise<void> {
     const heap = new Uint8Array(bytes);
     fill(heap);
-    this.#heapBytes += bytes;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const former = this.#waiting.get(id);
+    if (former !== undefined) {
+      // The same task ran again: one copy is enough, and whoever waits for the first waits for this one.
+      this.#drop(former);
+      promise.then(former.resolve, former.reject);
+    }
+    this.#heapBytes += bytes;
     this.#waiting.set(id, { id, label, heap, resolve, reject });
     void this.#move();
     return promise;
@@ -107,24 +113,26 @@ export class Overflow {
   async #move(): Promise<void> {
     if (this.#isMoving) return;
     this.#isMoving = true;
-    for (const entry of this.#waiting.values()) {
-      await this.#moveOne(entry);
-      this.#drop(entry);
-    }
+    for (const entry of this.#waiting.values()) await this.#moveOne(entry);
     this.#isMoving = false;
   }
 
-  async #moveOne({ id, label, heap, resolve, reject }: Waiting): Promise<void> {
+  async #moveOne(entry: Waiting): Promise<void> {
     const { arena, gateway } = this.#deps;
+    const { id, label, heap, resolve, reject } = entry;
     const bytes = heap.byteLength;
+    // Freed, or stored anew, while there was no room.
+    const isStale = (): boolean => this.#waiting.get(id) !== entry;
     try {
       const { offset } = await gateway.requestSpace({ bytes });
-      // Freed, or stored anew, while there was no room.
-      if (this.#waiting.get(id)?.heap !== heap) return arena.release(offset, bytes);
+      if (isStale()) return arena.release(offset, bytes);
       arena.writable(offset, bytes).set(heap);
       gateway.sealObject({ id, extent: { offset, bytes }, label });
+      this.#drop(entry);
       resolve();
     } catch (error) {
+      if (isStale()) return;
+      this.#drop(entry);
       this.#abandon(id, label, error);
       reject(error);
     }
