@@ -94,6 +94,22 @@ test("splitter: what is shown and what is dropped add up, whatever is admitted w
   );
 });
 
+test("splitter: every newline of a dropped chunk counts, wherever the chunk begins and ends in memory", () => {
+  for (let start = 0; start < 8; start++) {
+    for (let length = 0; length < 20; length++) {
+      const chunk = Buffer.alloc(64, "x")
+        .subarray(start, start + 1 + length)
+        .fill("\n");
+      const dropped = new LineSplitter().push(
+        chunk,
+        () => false,
+        () => assert.fail("nothing was admitted"),
+      );
+      assert.equal(dropped, 1 + length, `${start} ${length}`);
+    }
+  }
+});
+
 test("splitter: a long line is cut and says its length; the end of a stream is a line", () => {
   const splitter = new LineSplitter();
   const seen: string[] = [];
