@@ -67,12 +67,15 @@ export interface ArenaLayout {
 
 /** Below this the arena could not hold one object beside another. */
 const MIN_BLOCKS = 16;
+/** 16 TiB: the numbers of blocks and the address space of a process are far from their ends. */
+const MAX_BLOCKS = 2 ** 28;
 
 /** @param capacityBytes rounded down to whole blocks */
 export function layoutFor(capacityBytes: number): ArenaLayout {
   const blockCount = Math.floor(capacityBytes / BLOCK_BYTES);
-  if (!Number.isSafeInteger(blockCount) || blockCount < MIN_BLOCKS) {
-    throw new RaiaError("INVALID_OPTION", { option: "objectStoreMemory", value: capacityBytes, minimumBytes: MIN_BLOCKS * BLOCK_BYTES });
+  if (!(blockCount >= MIN_BLOCKS && blockCount <= MAX_BLOCKS)) {
+    const [minimumBytes, maximumBytes] = [MIN_BLOCKS * BLOCK_BYTES, MAX_BLOCKS * BLOCK_BYTES];
+    throw new RaiaError("INVALID_OPTION", { option: "objectStoreMemory", value: capacityBytes, minimumBytes, maximumBytes });
   }
   const tableOffset = HEADER_BYTES;
   const wordsOffset = tableOffset + blocksFor(blockCount * 4) * BLOCK_BYTES;
