@@ -1,14 +1,5 @@
 import { assert } from "../base/assert.ts";
-import {
-  addResources,
-  fits,
-  isDeviceResource,
-  type ResourceSet,
-  resourceSet,
-  subtractResources,
-  UNITS_PER_ONE,
-  unitsOf,
-} from "../base/resources.ts";
+import { isDeviceResource, type ResourceSet, resourceSet, UNITS_PER_ONE, unitsOf } from "../base/resources.ts";
 
 /**
  * Who holds what of one node (or of one bundle of a placement group: the same book over the bundle's own grant).
@@ -19,7 +10,10 @@ import {
  */
 export class ResourceLedger {
   readonly total: ResourceSet;
-  #available: ResourceSet;
+  /** Units of each resource of `total` that are free. */
+  readonly #free: Map<string, number>;
+  /** `#free` as a set, made when somebody asks. */
+  #available: ResourceSet | undefined;
   readonly #devices = new Map<string, Device[]>();
   readonly #leases = new Map<string, Lease>();
   /** Leases that are owed CPU, longest first. At most as many as there are leases. */
@@ -28,7 +22,7 @@ export class ResourceLedger {
   /** @param devices for each device resource the devices and how much of each there is; without, indices count from 0 */
   constructor(total: ResourceSet, devices: DeviceShares = wholeDevices(total)) {
     this.total = total;
-    this.#available = total;
+    this.#free = new Map(Object.entries(total));
     for (const [name, shares] of Object.entries(devices)) {
       const sum = shares.reduce((units, share) => units + share.units, 0);
       assert(sum === unitsOf(total, name), `${name}: devices add up to ${sum} units, total says ${unitsOf(total, name)}`);
@@ -40,7 +34,7 @@ export class ResourceLedger {
   }
 
   get available(): ResourceSet {
-    return this.#available;
+    return (this.#available ??= resourceSet(this.#free));
   }
 
   /** CPU units that running tasks use beyond what there is. */
@@ -53,10 +47,10 @@ export class ResourceLedger {
   /** Lends `request` to `leaseId`, all or nothing. `undefined` when it is not free now, be it only because no single device has the share. */
   acquire(leaseId: string, request: ResourceSet): Grant | undefined {
     assert(!this.#leases.has(leaseId), `lease ${leaseId} already holds resources`);
-    if (!fits(request, this.#available)) return undefined;
+    if (!this.#hasFree(request)) return undefined;
     const devices = this.#takeDevices(request);
     if (devices === undefined) return undefined;
-    this.#available = subtractResources(this.#available, request);
+    for (const name in request) this.#change(name, -unitsOf(request, name));
     const grant: Grant = { resources: request, devices };
     this.#leases.set(leaseId, { grant, waiting: false });
     return grant;
@@ -68,8 +62,8 @@ export class ResourceLedger {
     const owed = this.#owed.get(leaseId) ?? 0;
     this.#leases.delete(leaseId);
     this.#owed.delete(leaseId);
-    const notHeld = waiting ? cpuOf(grant) : resourceSet([["CPU", owed]]);
-    this.#available = addResources(this.#available, subtractResources(grant.resources, notHeld));
+    const cpuNotHeld = waiting ? cpuOf(grant) : owed;
+    for (const name in grant.resources) this.#change(name, unitsOf(grant.resources, name) - (name === "CPU" ? cpuNotHeld : 0));
     for (const [name, shares] of Object.entries(grant.devices))
       for (const share of shares) this.#device(name, share.index).free += share.units;
     this.#payOwed();
@@ -82,7 +76,7 @@ export class ResourceLedger {
     const owed = this.#owed.get(leaseId) ?? 0;
     this.#owed.delete(leaseId);
     this.#leases.set(leaseId, { grant: lease.grant, waiting: true });
-    this.#available = addResources(this.#available, subtractResources(cpuOf(lease.grant), resourceSet([["CPU", owed]])));
+    this.#change("CPU", cpuOf(lease.grant) - owed);
     this.#payOwed();
   }
 
@@ -91,7 +85,7 @@ export class ResourceLedger {
     const lease = this.#lease(leaseId);
     if (!lease.waiting) return this.#owed.get(leaseId) ?? 0;
     this.#leases.set(leaseId, { grant: lease.grant, waiting: false });
-    const needed = unitsOf(lease.grant.resources, "CPU");
+    const needed = cpuOf(lease.grant);
     if (needed === 0) return 0;
     this.#owed.set(leaseId, needed);
     this.#payOwed();
@@ -109,16 +103,28 @@ export class ResourceLedger {
   /** Whether the request could be granted now, devices included, without granting it. */
   canGrant(request: ResourceSet): boolean {
     return (
-      fits(request, this.#available) &&
-      [...this.#devices.keys()].every((name) => this.#chooseDevices(name, unitsOf(request, name)) !== undefined)
+      this.#hasFree(request) && [...this.#devices.keys()].every((name) => this.#chooseDevices(name, unitsOf(request, name)) !== undefined)
     );
+  }
+
+  #hasFree(request: ResourceSet): boolean {
+    for (const name in request) if (unitsOf(request, name) > (this.#free.get(name) ?? 0)) return false;
+    return true;
+  }
+
+  #change(name: string, units: number): void {
+    if (units === 0) return;
+    const free = (this.#free.get(name) ?? 0) + units;
+    assert(free >= 0 && free <= unitsOf(this.total, name), `${name}: ${free} units free of ${unitsOf(this.total, name)}`);
+    this.#free.set(name, free);
+    this.#available = undefined;
   }
 
   #payOwed(): void {
     for (const [leaseId, owed] of this.#owed) {
-      const paid = Math.min(owed, unitsOf(this.#available, "CPU"));
+      const paid = Math.min(owed, this.#free.get("CPU") ?? 0);
       if (paid === 0) return;
-      this.#available = subtractResources(this.#available, resourceSet([["CPU", paid]]));
+      this.#change("CPU", -paid);
       if (paid === owed) this.#owed.delete(leaseId);
       else this.#owed.set(leaseId, owed - paid);
     }
@@ -189,8 +195,8 @@ interface Lease {
   readonly waiting: boolean;
 }
 
-function cpuOf(grant: Grant): ResourceSet {
-  return resourceSet([["CPU", unitsOf(grant.resources, "CPU")]]);
+function cpuOf(grant: Grant): number {
+  return unitsOf(grant.resources, "CPU");
 }
 
 function wholeDevices(total: ResourceSet): DeviceShares {
