@@ -80,6 +80,20 @@ test("actor machine: a kill that allows restarts waits for the old process befor
   assert.equal(machine.state.life.restarts, 1);
 });
 
+test("actor machine: while the old process is there, the end of an even older one does not start the next", () => {
+  const { machine } = actor(
+    -1,
+    ...toAlive,
+    { kind: "workerDied", incarnation: 1, cause: crash },
+    { kind: "placed", nodeId: "n1" },
+    { kind: "started", incarnation: 2, home },
+    { kind: "killRequested", noRestart: false },
+  );
+
+  assert.deepEqual(machine.handle({ kind: "workerDied", incarnation: 1, cause: crash }, 0), []);
+  assert.equal(machine.state.kind, "replacing");
+});
+
 test("actor machine: a kill that allows restarts, when none remain, ends it", () => {
   assert.equal(actor(0, ...toAlive, { kind: "killRequested", noRestart: false }).machine.state.kind, "dead");
 });
@@ -165,6 +179,7 @@ class World {
     if (effect.kind === "place") this.isToBePlaced = true;
     if (effect.kind === "startOnNode") {
       assert.ok(effect.incarnation > (this.started.at(-1) ?? 0), "numbers only rise");
+      assert.equal(this.processes.size, 0, "started while the last one is still there");
       this.started.push(effect.incarnation);
       this.processes.set(effect.incarnation, effect.nodeId);
     }
