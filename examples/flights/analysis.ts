@@ -1,7 +1,7 @@
 /** The job: read, share, count, resample, combine, on a Raia of a given number of workers that lives as long as the job. */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ActorHandle, get, init, type ObjectRef, put, remote, shutdown } from "raia";
+import { type ActorHandle, get, init, type ObjectRef, put, RaiaError, remote, shutdown } from "raia";
 import { type Answer, answerOf } from "./answer.ts";
 import { mergeResampled } from "./bootstrap.ts";
 import { startChaos } from "./chaos.ts";
@@ -64,7 +64,9 @@ export async function analyze({ path, rows, workers, chaos, onProgress }: Job): 
     const readMs = performance.now() - startMs;
     const { columns, ...table } = flights;
     const root = startTree(put(columns), table, progress);
-    const { summary, sums } = await whileLooking(get(root), () => look("counting", 2 * table.rows));
+    const counting = () => look("counting", 2 * table.rows);
+    const { summary, sums } = await whileLooking(get(root), counting);
+    await attempt(counting);
     return {
       answer: answerOf(table, summary, sums),
       totalMs: performance.now() - startMs,
@@ -144,9 +146,17 @@ async function whileLooking<Result>(work: Promise<Result>, look: () => Promise<v
     () => (ended = true),
   );
   while (!ended) {
-    // A look that fails (its actor is being restarted) is made up for by the next.
-    await Promise.race([end, look().catch(() => undefined)]);
+    await Promise.race([end, attempt(look)]);
     await Promise.race([end, sleep(pollMs)]);
   }
   return await work;
+}
+
+/** A look that fails (its actor is being restarted) is made up for by the next; only the line depends on it. */
+async function attempt(look: () => Promise<void>): Promise<void> {
+  try {
+    await look();
+  } catch (error) {
+    if (!(error instanceof RaiaError)) throw error;
+  }
 }

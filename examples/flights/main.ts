@@ -3,7 +3,7 @@
  * can be of each mean. Run with `--help` for the options.
  */
 
-import { readFile } from "node:fs/promises";
+import { access, constants, mkdir, readFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { analyze, type Outcome } from "./analysis.ts";
@@ -27,6 +27,11 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(helpText);
     return 0;
   }
+  const unusable = await outDirectoryFault(options.outDirectory);
+  if (unusable !== undefined) {
+    process.stderr.write(`Cannot write the pictures to ${options.outDirectory}: ${unusable}. Choose another directory with --out.\n`);
+    return 2;
+  }
   // One worker first: the measure for the speed-up, and the answer that chaos must not change.
   const alone = options.workers > 1 || options.chaos ? await run({ ...options, workers: 1, chaos: false }) : undefined;
   const outcome = await run(options);
@@ -46,6 +51,17 @@ function optionsFrom(args: readonly string[]): Options | undefined {
     if (!(error instanceof OptionError)) throw error;
     process.stderr.write(`${error.message}\n`);
     return undefined;
+  }
+}
+
+/** Asked before the work and not after it. */
+async function outDirectoryFault(directory: string): Promise<string | undefined> {
+  try {
+    await mkdir(directory, { recursive: true });
+    await access(directory, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
   }
 }
 

@@ -12,7 +12,7 @@ const listedMornings = 8;
 type Column<Row> = { readonly title: string; readonly of: (row: Row) => string; readonly align?: "left" };
 
 export function report(answer: Answer, places: ReadonlyMap<string, Airport>): string {
-  const city = (code: string) => (places.get(code)?.city ?? "").slice(0, 13).trimEnd();
+  const city = (code: string) => shortened(places.get(code)?.city ?? "");
   const airports = table(answer.airports.slice(0, listedAirports), [
     { title: "airport", of: ({ code }) => `${code} ${city(code)}`, align: "left" },
     { title: "flights", of: ({ flights }) => grouped(flights) },
@@ -43,6 +43,11 @@ export function report(answer: Answer, places: ReadonlyMap<string, Airport>): st
     heading("Where the morning predicts the evening"),
     mornings,
   ].join("\n");
+}
+
+/** So that the widest table fits a terminal of 80 columns. */
+function shortened(city: string): string {
+  return city.length <= 13 ? city : `${city.slice(0, 12).trimEnd()}…`;
 }
 
 function morningsOf(answer: Answer) {

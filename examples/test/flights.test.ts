@@ -67,3 +67,11 @@ test("flights: a bad flag is one sentence, and nothing is started", async () => 
     stderr: '--rows takes a whole number from 1 to 3,000,000, not "many". See --help.\n',
   });
 });
+
+test("flights: a directory that cannot be written is named before the work begins", async () => {
+  using example = new Example();
+  const { code, stdout, stderr } = await example.run(script, ["--out", "/proc/flights"]);
+  assert.equal(code, 2);
+  assert.equal(stdout, "");
+  assert.match(stderr, /^Cannot write the pictures to \/proc\/flights: E[A-Z]+\. Choose another directory with --out\.\n$/);
+});

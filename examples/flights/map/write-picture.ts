@@ -1,6 +1,6 @@
 /** Writes the picture as SVG and PNG. */
 
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Airport } from "../airports.ts";
@@ -11,7 +11,10 @@ import { drawPicture } from "./picture.ts";
 
 export type PictureFiles = { readonly svg: string; readonly png: string };
 
-/** @param statesPath the TopoJSON file with the states' outlines */
+/**
+ * @param statesPath the TopoJSON file with the states' outlines
+ * @param outDirectory where the files go; must be there
+ */
 export async function writePicture(
   answer: Answer,
   places: ReadonlyMap<string, Airport>,
@@ -20,7 +23,6 @@ export async function writePicture(
 ): Promise<PictureFiles> {
   const topology = JSON.parse(await readFile(statesPath, "utf8")) as Topology;
   const picture = { answer, places, stateRings: stateRings(topology) };
-  await mkdir(outDirectory, { recursive: true });
   const files = { svg: join(outDirectory, "flights.svg"), png: join(outDirectory, "flights.png") };
   await writeFile(files.svg, drawPicture({ ...picture, fontCss: fontCss() }));
   const fonts = await mkdtemp(join(tmpdir(), "flights-fonts-"));
