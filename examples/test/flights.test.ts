@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Example } from "./example-process.ts";
@@ -70,8 +70,9 @@ test("flights: a bad flag is one sentence, and nothing is started", async () => 
 
 test("flights: a directory that cannot be written is named before the work begins", async () => {
   using example = new Example();
-  const { code, stdout, stderr } = await example.run(script, ["--out", "/proc/flights"]);
+  writeFileSync(example.outDirectory, "a file is in the way");
+  const { code, stdout, stderr } = await example.run(script, ["--out", join(example.outDirectory, "pictures")]);
   assert.equal(code, 2);
   assert.equal(stdout, "");
-  assert.match(stderr, /^Cannot write the pictures to \/proc\/flights: E[A-Z]+\. Choose another directory with --out\.\n$/);
+  assert.match(stderr, /^Cannot write the pictures to \S+\/out\/pictures: ENOTDIR\. Choose another directory with --out\.\n$/);
 });
