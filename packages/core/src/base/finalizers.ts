@@ -1,46 +1,36 @@
 /**
- * Garbage collection comes in through this interface, so that the simulator decides when something was collected. The
- * callback must not hold what it waits for, or that is never collected.
+ * Finalisation comes through this interface, so that the simulator decides when the garbage collector has been. `held` is
+ * passed to the callback some time after `target` became unreachable; it must not hold the target.
  */
 export interface Finalizers {
-  /** Calls `fn` once, in a later turn, after `target` was collected; never when `release` was called first. */
-  watch(target: WeakKey, fn: () => void): Watch;
+  watch<Held>(kind: FinalizerKind<Held>, target: object, held: Held): void;
+  /** Runs a minor collection if that is possible here: what was dropped is found without waiting for memory to fill. */
+  collect(): void;
 }
 
-export interface Watch {
-  /** `fn` will not be called any more. */
-  release(): void;
+/** One kind of finalizer: what to do with the held value. Created once. */
+export interface FinalizerKind<Held> {
+  readonly dispose: (held: Held) => void;
 }
 
-const registry = new FinalizationRegistry<() => void>((fn) => fn());
+export function realFinalizers(): Finalizers {
+  const registries = new Map<FinalizerKind<never>, FinalizationRegistry<unknown>>();
+  return {
+    watch(kind, target, held) {
+      let registry = registries.get(kind as FinalizerKind<never>);
+      if (registry === undefined) {
+        registry = new FinalizationRegistry<unknown>(kind.dispose as (held: unknown) => void);
+        registries.set(kind as FinalizerKind<never>, registry);
+      }
+      registry.register(target, held);
+    },
+    collect: () => collectYoung?.(),
+  };
+}
 
-export const realFinalizers: Finalizers = {
-  watch(target, fn) {
-    // The callback itself is the token: it lives as long as the registration does.
-    registry.register(target, fn, fn);
-    return { release: () => void registry.unregister(fn) };
-  },
-};
+let collectYoung: (() => void) | undefined;
 
-/** Collection that happens when told. */
-export class FakeFinalizers implements Finalizers {
-  readonly #watched = new Map<WeakKey, Set<() => void>>();
-
-  watch(target: WeakKey, fn: () => void): Watch {
-    const callbacks = this.#watched.get(target) ?? new Set();
-    this.#watched.set(target, callbacks.add(fn));
-    return { release: () => void callbacks.delete(fn) };
-  }
-
-  /** Runs the callbacks of `target`, as if it had been collected. */
-  collect(target: WeakKey): void {
-    const callbacks = this.#watched.get(target);
-    this.#watched.delete(target);
-    for (const fn of callbacks ?? []) fn();
-  }
-
-  /** Everything watched, oldest first. */
-  get watched(): readonly WeakKey[] {
-    return [...this.#watched].filter(([, callbacks]) => callbacks.size > 0).map(([target]) => target);
-  }
+/** Gives `collect` its means; bin/ finds it, since it needs flags that only a process start may set. */
+export function setYoungCollector(collect: () => void): void {
+  collectYoung = collect;
 }

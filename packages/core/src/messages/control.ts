@@ -1,10 +1,18 @@
 /** Control service: jobs, nodes, actors and their names, functions, key-value pairs. Tables of the cluster, kept durable. */
-import { bool, bytes, dict, f64, i32, list, oneOf, opt, plain, str, struct, u32, u53 } from "../wire/schema.ts";
+import { bool, bytes, dict, f64, type Infer, i32, list, oneOf, opt, plain, str, struct, u32, u53 } from "../wire/schema.ts";
 import { message, oneWay, service, unary } from "../wire/service.ts";
 import { DeathCause, Done, Quantities, WorkerDemand } from "./common.ts";
 
 // Jobs
-export const RegisterJob = message(120, "RegisterJob", { driverId: str, driverPid: u53, entrypoint: str, namespace: opt(str), metadata: plain });
+export const RegisterJob = message(120, "RegisterJob", {
+  driverId: str,
+  driverPid: u53,
+  entrypoint: str,
+  namespace: opt(str),
+  metadata: plain,
+  /** The node that the driver runs on: the job ends with it. */
+  nodeId: opt(str),
+});
 export const JobRegistered = message(121, "JobRegistered", { jobId: str, namespace: str });
 export const FinishJob = message(122, "FinishJob", { jobId: str });
 export const JobRow = struct("JobRow", {
@@ -20,8 +28,24 @@ export const ListJobs = message(123, "ListJobs", {});
 export const JobList = message(124, "JobList", { jobs: list(JobRow) });
 
 // Nodes
-export const RegisterNode = message(125, "RegisterNode", { nodeId: str, address: str, total: Quantities, labels: dict(str) });
-export const NodeRow = struct("NodeRow", { nodeId: str, address: str, state: oneOf("alive", "dead"), total: Quantities, available: Quantities, labels: dict(str) });
+/** An incarnation that a node has, from the request to start it until its end was told. */
+export const HostedActor = struct("HostedActor", { actorId: str, incarnation: u32 });
+export const RegisterNode = message(125, "RegisterNode", {
+  nodeId: str,
+  address: str,
+  total: Quantities,
+  labels: dict(str),
+  /** What it hosts, when it registers again after its connection was lost: reports may have been lost with it. */
+  actors: opt(list(HostedActor)),
+});
+export const NodeRow = struct("NodeRow", {
+  nodeId: str,
+  address: str,
+  state: oneOf("alive", "dead"),
+  total: Quantities,
+  available: Quantities,
+  labels: dict(str),
+});
 export const ReportNode = message(126, "ReportNode", { nodeId: str, available: Quantities });
 export const ListNodes = message(127, "ListNodes", {});
 export const NodeList = message(128, "NodeList", { nodes: list(NodeRow) });
@@ -46,7 +70,33 @@ export const ActorSpec = struct("ActorSpec", {
   ownerId: str,
   /** Method names and their options, for those who get the actor by name. */
   methods: bytes,
+  /** The node that its owner runs on: when that dies, so do its owners. */
+  ownerNodeId: opt(str),
 });
+export type ActorSpec = Infer<typeof ActorSpec>;
+
+/** What `ActorView.cause.kind` may be beside the kinds of a process's death. */
+export const actorDeathKinds = [
+  /** The constructor threw, and `ActorView.error` has what. */
+  "constructor-failed",
+  /** No process for it could be had; `facts.code` and the rest say why. */
+  "start-failed",
+  /** No node can ever run it; `facts.reasons` says why, node by node. */
+  "unschedulable",
+  "killed-by-user",
+  "out-of-scope",
+  "owner-ended",
+  "job-ended",
+  "node-died",
+  /** Its node has it no more, and how it ended was lost with a connection. */
+  "lost-by-node",
+  /** Its record could not be written. */
+  "not-registered",
+  /** Dead for so long that control has forgotten how it died. */
+  "forgotten",
+] as const;
+export type ActorDeathKind = (typeof actorDeathKinds)[number];
+
 export const CreateActorRequest = message(130, "CreateActorRequest", { spec: ActorSpec, getIfExists: bool });
 export const ActorRegistered = message(131, "ActorRegistered", { actorId: str, existed: bool, className: str, methods: bytes });
 export const GetActorByName = message(132, "GetActorByName", { name: str, namespace: str });
@@ -63,11 +113,15 @@ export const ActorView = struct("ActorView", {
   /** The encoded error when the constructor threw. */
   error: opt(bytes),
 });
-/** Asks to be told of an actor's changes over this connection; answered with how it stands. */
+export type ActorView = Infer<typeof ActorView>;
+/**
+ * Asks to be told of an actor's changes over this connection; answered with how it stands. An actor that is not registered
+ * yet is "pending" as incarnation 0: its creator may still wait for an argument.
+ */
 export const WatchActor = message(133, "WatchActor", { actorId: str });
 export const ActorState = message(134, "ActorState", { view: ActorView });
 export const KillActor = message(135, "KillActor", { actorId: str, noRestart: bool });
-/** The last handle is gone. */
+/** The last handle is gone, and every call that was made through one is answered. */
 export const ActorOutOfScope = message(136, "ActorOutOfScope", { actorId: str });
 export const ActorRow = struct("ActorRow", {
   actorId: str,
@@ -144,6 +198,7 @@ export const controlService = service("control", {
 export const controlEvents = service("controlEvents", { actorState: oneWay(ActorState) });
 
 // Control to node, over the connection that the node made
+/** Safe to repeat: the same actor and incarnation get the same answer. Answered when the constructor is done. */
 export const StartActor = message(160, "StartActor", { spec: ActorSpec, incarnation: u32 });
 export const ActorStarted = message(161, "ActorStarted", {
   status: oneOf("alive", "failed", "refused", "workerDied"),
@@ -153,6 +208,7 @@ export const ActorStarted = message(161, "ActorStarted", {
   error: opt(bytes),
   cause: opt(DeathCause),
 });
+/** Answered when that incarnation is gone, or was never there; one that is still being started is stopped too. */
 export const StopActorOnNode = message(162, "StopActorOnNode", { actorId: str, incarnation: u32, graceMs: u53 });
 export const JobEnded = message(163, "JobEnded", { jobId: str });
 export const ExplainActorOnNode = message(164, "ExplainActorOnNode", { actorId: str });

@@ -16,6 +16,8 @@ export const LeaseReply = message(21, "LeaseReply", {
   /** Byte offset in the arena of the claim words that belong to the lease, and how many there are. */
   claimOffset: opt(u53),
   claimCount: opt(u32),
+  /** Bytes from the start of the worker's claim words to those of the lease. */
+  claimInWorker: opt(u53),
   accelerators: opt(Accelerators),
   /** Set when spilled: ask there. */
   spillAddress: opt(str),

@@ -40,6 +40,8 @@ export const OpenChannel = message(61, "OpenChannel", {
   id: str,
   jobId: str,
   accelerators: opt(Accelerators),
+  /** Bytes from the start of the worker's claim words to those of this lease. */
+  claimOffset: opt(u53),
 });
 export const CloseChannel = message(62, "CloseChannel", { channel: u32 });
 

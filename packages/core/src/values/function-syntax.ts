@@ -65,7 +65,7 @@ export function parseScript(script: ScriptText): ScriptSyntax {
   // "commonjs" also reads plain scripts: it only allows more (a return at top level) and puts what is declared there in one function scope.
   const sourceType = script.isModule ? "module" : "commonjs";
   const tree = parse(script.text, { sourceType, next: true, ranges: true, webcompat: !script.isModule });
-  const scopes = analyze(tree, { ecmaVersion: 2024, sourceType, childVisitorKeys: undefined, fallback: "iteration" });
+  const scopes = analyze(tree, { ecmaVersion: 2024, sourceType, ignoreEval: true, fallback: "iteration" });
   const index = indexTree(tree, script.text);
   const scopesByNode = new Map<unknown, Scope>();
   for (const scope of scopes.scopes) if (!scopesByNode.has(scope.block)) scopesByNode.set(scope.block, scope);

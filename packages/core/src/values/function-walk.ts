@@ -216,8 +216,9 @@ export class ShipmentWalk implements CaptureContext {
     }
     if (typeof value === "function") return captureFunction(value, id, this);
     if (value === process.env) return ["known", undefined, ["process", "env"]];
+    if (ArrayBuffer.isView(value)) return this.#view(value, id);
     if (this.#isWhole(value, id)) return ["data", value];
-    return this.#builtin(value) ?? this.#exotic(value, id) ?? this.#instance(value, id);
+    return this.#builtin(value) ?? this.#prototypeOf(value, id) ?? this.#exotic(value, id) ?? this.#instance(value, id);
   }
 
   #replacement(value: object): { readonly kind: string; readonly payload: unknown } | undefined {
@@ -235,9 +236,14 @@ export class ShipmentWalk implements CaptureContext {
     return required === undefined ? undefined : ["imported", this.module(required), { part: "namespace" }, undefined];
   }
 
+  /** The prototype of a class comes with the class; what was put on it later is found there. */
+  #prototypeOf(value: object, id: number): GraphNode | undefined {
+    const owner = Object.getOwnPropertyDescriptor(value, "constructor")?.value as unknown;
+    return typeof owner === "function" && owner.prototype === value ? ["prototype", this.#reference(owner, id, "constructor")] : undefined;
+  }
+
   /** Objects that are more than their properties. */
   #exotic(value: object, id: number): GraphNode | undefined {
-    if (ArrayBuffer.isView(value)) return this.#view(value, id);
     if (types.isArrayBuffer(value)) {
       this.#bufferDraft(value, id).isWhole = true;
       return ["data", null];
@@ -351,7 +357,7 @@ export class ShipmentWalk implements CaptureContext {
         this.properties(value, id, undefined, (key) => key === "length" || /^\d+$/.test(String(key))),
       ];
     }
-    return this.#ordinary(value, id);
+    return ["object", this.properties(value, id, Object.prototype)];
   }
 
   #array(value: readonly unknown[], id: number): GraphNode {
@@ -373,15 +379,6 @@ export class ShipmentWalk implements CaptureContext {
       value: this.child(error.stack, id, "stack"),
     };
     return { ...properties, odd: [...odd, stack] };
-  }
-
-  #ordinary(value: object, id: number): GraphNode {
-    const owner = Object.getOwnPropertyDescriptor(value, "constructor")?.value as unknown;
-    if (typeof owner === "function" && owner.prototype === value) {
-      // The prototype of a class comes with the class; what was put on it later is found there.
-      return ["prototype", this.#reference(owner, id, "constructor")];
-    }
-    return ["object", this.properties(value, id, Object.prototype)];
   }
 
   #addWeakEntries(): boolean {

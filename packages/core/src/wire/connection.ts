@@ -44,6 +44,8 @@ interface PendingCall {
 const packr = new Packr({ useRecords: false, int64AsType: "number", mapsAsObjects: true });
 
 const SLAB_BYTES = 64 * 1024;
+/** Entries past this go to another frame, so that a receiver can begin before everything has arrived. */
+const MAX_BATCH_BYTES = 16 * 1024;
 
 export class Connection {
   readonly #stream: ByteStream;
@@ -57,8 +59,11 @@ export class Connection {
   #closedReason: string | undefined;
   #flushScheduled = false;
   #slabStart = 0;
+  #frameStart = 0;
+  #batchTag = 0;
+  #batchChannel = 0;
 
-  /** Output of this turn. Hot codecs write here between `beginHot` and `endFrame`. */
+  /** Output of this turn. Hot codecs write here after `openBatch`. */
   slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
   position = 0;
 
@@ -131,30 +136,43 @@ export class Connection {
     this.#hot[tag] = handler;
   }
 
-  /** Starts a hot frame; returns where it began, for `endFrame`. Write through `reserve` and `slab`. */
-  beginHot(tag: number): number {
-    return this.#begin(frameKind.hot, tag, 0);
+  /**
+   * Opens a hot frame for entries of one tag and channel, or goes on with the one that is open: entries of one turn share
+   * a frame. Write entries through `reserve`, `slab` and `position`; any other frame, or the turn's end, closes it.
+   */
+  openBatch(tag: number, channel: number): void {
+    if (this.#batchTag === tag && this.#batchChannel === channel && this.position - this.#frameStart < MAX_BATCH_BYTES) return;
+    this.#begin(frameKind.hot, tag, 0);
+    this.#batchTag = tag;
+    this.#batchChannel = channel;
+    this.reserve(4);
+    this.slab.writeUInt32LE(channel, this.position);
+    this.position += 4;
+    this.#scheduleFlush();
   }
 
-  /** Makes room for `count` more bytes at `position`; the slab may be another one afterwards. */
-  reserve(count: number, frameStart: number): number {
-    if (this.position + count <= this.slab.length) return frameStart;
-    const written = this.position - frameStart;
+  /** Makes room for `count` more bytes of the open frame at `position`; `slab` may be another one afterwards. */
+  reserve(count: number): void {
+    if (this.position + count <= this.slab.length) return;
+    const written = this.position - this.#frameStart;
     const larger = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, 2 * (written + count)));
-    this.slab.copy(larger, 0, frameStart, this.position);
-    this.#writeOut(frameStart);
+    this.slab.copy(larger, 0, this.#frameStart, this.position);
+    this.#writeOut(this.#frameStart);
     this.slab = larger;
     this.#slabStart = 0;
+    this.#frameStart = 0;
     this.position = written;
-    return 0;
   }
 
-  endFrame(start: number): void {
-    this.slab.writeUInt32LE(this.position - start - 4, start);
-    if (!this.#flushScheduled) {
-      this.#flushScheduled = true;
-      queueMicrotask(this.#flushLater);
-    }
+  #endFrame(): void {
+    this.slab.writeUInt32LE(this.position - this.#frameStart - 4, this.#frameStart);
+    this.#batchTag = 0;
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    queueMicrotask(this.#flushLater);
   }
 
   readonly #flushLater = (): void => this.flush();
@@ -162,6 +180,7 @@ export class Connection {
   /** Hands what is written to the stream now; a worker in a long synchronous loop cannot wait for the turn's end. */
   flush(): void {
     this.#flushScheduled = false;
+    if (this.#batchTag !== 0) this.#endFrame();
     this.#writeOut(this.position);
     if (this.position > SLAB_BYTES - 1024) {
       this.slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
@@ -306,11 +325,12 @@ export class Connection {
   #send(kind: number, tag: number, call: number, wire: unknown): void {
     if (this.#closedReason !== undefined) return;
     const body = packr.pack(wire);
-    let start = this.#begin(kind, tag, call);
-    start = this.reserve(body.length, start);
+    this.#begin(kind, tag, call);
+    this.reserve(body.length);
     this.slab.set(body, this.position);
     this.position += body.length;
-    this.endFrame(start);
+    this.#endFrame();
+    this.#scheduleFlush();
   }
 
   #fail(call: number, error: unknown): void {
@@ -320,14 +340,15 @@ export class Connection {
     this.#send(frameKind.failure, 0, call, [code, facts]);
   }
 
-  #begin(kind: number, tag: number, call: number): number {
-    const start = this.reserve(FRAME_HEADER_BYTES, this.position);
-    const slab = this.slab;
-    slab[start + 4] = kind;
-    slab.writeUInt16LE(tag, start + 5);
-    slab.writeUInt32LE(call, start + 7);
-    this.position = start + FRAME_HEADER_BYTES;
-    return start;
+  #begin(kind: number, tag: number, call: number): void {
+    if (this.#batchTag !== 0) this.#endFrame();
+    this.#frameStart = this.position;
+    this.reserve(FRAME_HEADER_BYTES);
+    const { slab, position } = this;
+    slab[position + 4] = kind;
+    slab.writeUInt16LE(tag, position + 5);
+    slab.writeUInt32LE(call, position + 7);
+    this.position = position + FRAME_HEADER_BYTES;
   }
 
   /** Sends [slabStart, end) and leaves the rest of the slab for what comes next: sent bytes are never written again. */

@@ -1,0 +1,475 @@
+/**
+ * The node daemon: lends workers, hosts actors for the control plane, keeps the objects of its machine. It runs no user
+ * code, so nothing a task does can keep it from answering. Nothing else constructs its parts.
+ */
+import type { Infer } from "../wire/schema.ts";
+import type { Clock, Timer } from "../base/clock.ts";
+import { RaiaError } from "../base/errors.ts";
+import type { Random } from "../base/random.ts";
+import type { ResourceSet } from "../base/resources.ts";
+import type { DeathCause } from "../messages/common.ts";
+import { type ActorSpec, type ActorStarted, controlService, nodeControlService, nodeReports } from "../messages/control.ts";
+import { leaseEvents, leaseService, type LeaseReply, outputEvents, processService, type RegisterProcess } from "../messages/leases.ts";
+import { storeService } from "../messages/objects.ts";
+import { hostService } from "../messages/tasks.ts";
+import type { Arena } from "../store/arena.ts";
+import { storeHandlers } from "../store/store-handlers.ts";
+import type { StoreServer } from "../store/store-server.ts";
+import { WordRegion } from "../store/word-region.ts";
+import type { Connection } from "../wire/connection.ts";
+import type { Endpoint } from "../wire/endpoint.ts";
+import type { Client, Handlers } from "../wire/service.ts";
+import { type GrantedLease, LeaseQueue } from "./lease-queue.ts";
+import { OutputHub, type OutputLog } from "./output-hub.ts";
+import { showOutputLine } from "./output-line.ts";
+import type { PoolWorker } from "./pool-worker.ts";
+import type { DeviceShares } from "./resource-ledger.ts";
+import { ResourceLedger } from "./resource-ledger.ts";
+import type { WorkerLauncher } from "./worker-launcher.ts";
+import { WorkerPool } from "./worker-pool.ts";
+
+export interface NodeDependencies {
+  readonly nodeId: string;
+  readonly address: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly arena: Arena & { readonly path?: string };
+  readonly store: StoreServer;
+  readonly launcher: WorkerLauncher;
+  readonly resources: ResourceSet;
+  readonly devices: DeviceShares | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly spillDirectory: string;
+  readonly sessionDirectory: string;
+  openLog(workerId: string, stream: "stdout" | "stderr"): OutputLog;
+  /** The last driver is gone: an `init()` cluster ends with it. */
+  driverGone(workerId: string): void;
+}
+
+interface Member {
+  readonly workerId: string;
+  readonly kind: "driver" | "worker";
+  readonly connection: Connection;
+  readonly slot: number;
+  jobId: string;
+  readonly pid: number;
+}
+
+interface HostedActor {
+  readonly spec: Infer<typeof ActorSpec>;
+  readonly incarnation: number;
+  readonly leaseId: string;
+  worker: PoolWorker | undefined;
+  isEnding: boolean;
+}
+
+const INFEASIBLE_AFTER_MS = 5000;
+const WAITING_PER_CPU = 8;
+const IDLE_WORKER_MS = 10_000;
+const REGISTER_TIMEOUT_MS = 60_000;
+
+export class NodeServer {
+  readonly #deps: NodeDependencies;
+  readonly #ledger: ResourceLedger;
+  readonly #pool: WorkerPool;
+  readonly #queue: LeaseQueue;
+  readonly #output: OutputHub;
+  readonly #members = new Map<string, Member>();
+  readonly #actors = new Map<string, HostedActor>();
+  /** Leases asked back already: once is enough. */
+  readonly #askedBack = new Set<string>();
+  #control: Client<typeof controlService> | undefined;
+  #reports: Client<typeof nodeReports> | undefined;
+  #report: Timer | undefined;
+  readonly counters = { workersStarted: 0, workersDied: 0, leasesGranted: 0 };
+
+  constructor(deps: NodeDependencies) {
+    this.#deps = deps;
+    this.#ledger = new ResourceLedger(deps.resources, deps.devices);
+    const cpus = Math.max(1, Math.floor((deps.resources["CPU"] ?? 10_000) / 10_000));
+    const words = new WordRegion(deps.arena.blocksOffset);
+    this.#pool = new WorkerPool(
+      deps.launcher,
+      deps.arena,
+      words,
+      deps.clock,
+      deps.random,
+      {
+        ready: () => this.#queue.schedule(),
+        died: (worker, cause) => this.#workerDied(worker, cause),
+        output: (worker, stream, chunk) => this.#output.receive(worker.workerId, stream, chunk),
+        started: (worker) => {
+          this.counters.workersStarted++;
+          this.#output.addWorker(worker.workerId, { pid: worker.pid, name: "worker", jobId: "" });
+        },
+      },
+      { keepIdle: cpus, idleMs: IDLE_WORKER_MS, maxStarting: Math.max(4, 2 * cpus), registerTimeoutMs: REGISTER_TIMEOUT_MS },
+    );
+    this.#queue = new LeaseQueue(this.#ledger, this.#pool, deps.clock, { infeasibleAfterMs: INFEASIBLE_AFTER_MS, waitingPerCpu: WAITING_PER_CPU }, (jobId) =>
+      this.#askLeasesBack(jobId),
+    );
+    this.#output = new OutputHub({
+      clock: deps.clock,
+      deliver: (jobId, lines) => {
+        for (const member of this.#members.values()) {
+          if (member.kind !== "driver" || member.jobId !== jobId) continue;
+          const client = member.connection.client(outputEvents);
+          for (const stream of ["stdout", "stderr"] as const) {
+            const shown = lines.filter((line) => line.stream === stream).map(showOutputLine);
+            if (shown.length > 0) client.outputLines({ stream, lines: shown });
+          }
+        }
+      },
+      openLog: (workerId, stream) => deps.openLog(workerId, stream),
+    });
+  }
+
+  /** Starts workers before anybody asks, so that the first task finds one. */
+  prestart(count: number, execArgv: readonly string[], cwd: string): void {
+    const key = JSON.stringify([execArgv, cwd, "", ""]);
+    for (let i = 0; i < count; i++) this.#pool.start({ execArgv, cwd, envVars: {}, setupHook: undefined }, key);
+  }
+
+  /** Joins the cluster: control asks this node over the same connection. */
+  async joinControl(endpoint: Endpoint, controlAddress: string): Promise<void> {
+    const connection = await endpoint.dial(controlAddress);
+    this.attachControl(connection);
+    await this.#control?.registerNode({ nodeId: this.#deps.nodeId, address: this.#deps.address, total: this.#deps.resources, labels: this.#deps.labels });
+  }
+
+  attachControl(connection: Connection): void {
+    this.#control = connection.client(controlService);
+    this.#reports = connection.client(nodeReports);
+    connection.serve(nodeControlService, this.#controlHandlers());
+  }
+
+  // -- processes --------------------------------------------------------------------------------------------------
+
+  /** Serves a process of this machine. */
+  attach(connection: Connection): void {
+    connection.serve(processService, {
+      registerProcess: (request) => this.#register(request, connection),
+      listWorkers: () => this.#listWorkers(),
+      nodeStatus: () => ({
+        nodeId: this.#deps.nodeId,
+        total: this.#ledger.total,
+        available: this.#ledger.available,
+        pendingLeases: this.#queue.pendingCount,
+        workers: this.#pool.size,
+        facts: { ...this.counters, store: this.#deps.store.usage() },
+      }),
+    });
+    connection.serve(leaseService, this.#leaseHandlers());
+    connection.serve(
+      storeService,
+      storeHandlers(this.#deps.store, (peer: Connection) => this.#memberOf(peer).slot),
+    );
+  }
+
+  #memberOf(connection: Connection): Member {
+    const member = this.#members.get(connection.peerId);
+    if (member === undefined) throw new RaiaError("PROTOCOL", { reason: "the process has not registered", peer: connection.peerId.slice(0, 8) });
+    return member;
+  }
+
+  #register(request: Infer<typeof RegisterProcess>, connection: Connection): ReturnType<Handlers<typeof processService, Connection>["registerProcess"]> {
+    const { workerId, kind, pid, address } = request;
+    if (workerId !== connection.peerId) throw new RaiaError("AUTHENTICATION", { reason: "a process registers under another name", peer: workerId.slice(0, 8) });
+    const worker = kind === "worker" ? this.#pool.registered(workerId, connection, address, pid) : undefined;
+    if (kind === "worker" && worker === undefined) throw new RaiaError("AUTHENTICATION", { reason: "this node did not start that worker", worker: workerId.slice(0, 8) });
+    const slot = worker?.arenaSlot ?? this.#pool.takeSlot();
+    const member: Member = { workerId, kind, connection, slot, jobId: request.jobId ?? "", pid };
+    this.#members.set(workerId, member);
+    connection.onClosed(() => this.#memberGone(member, worker));
+    // The reply must be on its way before a lease names the worker.
+    if (worker !== undefined) this.#deps.clock.soon(() => this.#pool.announceReady(worker));
+    return {
+      nodeId: this.#deps.nodeId,
+      arenaPath: this.#deps.arena.path ?? "",
+      arenaBytes: this.#deps.arena.capacityBytes,
+      arenaSlot: slot,
+      claimOffset: worker?.claimOffset ?? 0,
+      claimCount: worker === undefined ? 0 : 1024,
+      spillDirectory: this.#deps.spillDirectory,
+      sessionDirectory: this.#deps.sessionDirectory,
+      resources: this.#ledger.total,
+      labels: this.#deps.labels,
+    };
+  }
+
+  #memberGone(member: Member, worker: PoolWorker | undefined): void {
+    if (this.#members.get(member.workerId) !== member) return;
+    this.#members.delete(member.workerId);
+    for (const leaseId of [...this.#queue.ofOwner(member.workerId)]) {
+      const lease = this.#queue.release(leaseId);
+      if (lease === undefined) this.#queue.fail(leaseId, new RaiaError("OWNER_DIED", { owner: member.workerId.slice(0, 8) }));
+      // Its tasks may still run there, for nobody: the process is not fit for others.
+      else this.#pool.stop(lease.worker, { by: "node" }, 0);
+    }
+    this.#reports?.ownerEnded({ workerId: member.workerId });
+    if (worker === undefined) {
+      this.#deps.store.processDied(member.slot);
+      this.#pool.returnSlot(member.slot);
+      this.#deps.driverGone(member.workerId);
+    } else if (worker.state.kind !== "dead") {
+      // A worker without a connection can be given nothing and tell nothing.
+      this.#pool.stop(worker, { by: "node" }, 0);
+    }
+  }
+
+  #workerDied(worker: PoolWorker, cause: DeathCause): void {
+    this.counters.workersDied++;
+    this.#output.removeWorker(worker.workerId);
+    this.#deps.store.processDied(worker.arenaSlot);
+    for (const leaseId of [...worker.leaseIds]) {
+      const lease = this.#queue.release(leaseId);
+      if (lease !== undefined) this.#tellOwner(lease, cause);
+    }
+    for (const actorId of [...worker.actorIds]) this.#actorEnded(actorId, cause, false);
+    this.#queue.schedule();
+  }
+
+  #tellOwner(lease: GrantedLease, cause: DeathCause): void {
+    const owner = this.#members.get(lease.request.ownerId);
+    if (owner !== undefined && !owner.connection.isClosed) owner.connection.client(leaseEvents).leaseEnded({ leaseId: lease.request.leaseId, cause });
+  }
+
+  // -- leases -----------------------------------------------------------------------------------------------------
+
+  #leaseHandlers(): Handlers<typeof leaseService, Connection> {
+    return {
+      requestLease: ({ leaseId, ownerId, demand }) =>
+        new Promise((resolve, reject) => {
+          this.#queue.add({
+            leaseId,
+            ownerId,
+            demand,
+            isActor: false,
+            granted: (lease) => resolve(this.#granted(lease)),
+            failed: (error) => (error.code === "TASK_CANCELLED" ? resolve({ status: "cancelled" }) : reject(error)),
+          });
+        }),
+      cancelLease: ({ leaseId }) => this.#queue.fail(leaseId, new RaiaError("TASK_CANCELLED", { lease: leaseId })),
+      returnLease: ({ leaseId, discard }, peer) => {
+        if (this.#queue.lease(leaseId)?.request.ownerId !== peer.peerId) return;
+        this.#askedBack.delete(leaseId);
+        const lease = this.#queue.release(leaseId);
+        if (lease !== undefined && discard && lease.worker.leaseIds.size === 0) this.#pool.stop(lease.worker, { by: "node" });
+        this.#reportSoon();
+      },
+      killLeasedWorker: ({ leaseId, graceMs }, peer) => {
+        const lease = this.#queue.lease(leaseId);
+        if (lease?.request.ownerId === peer.peerId) this.#pool.stop(lease.worker, { by: "user" }, graceMs);
+      },
+      taskBlocked: ({ leaseIds }) => {
+        for (const leaseId of leaseIds) this.#queue.block(leaseId);
+      },
+      taskUnblocked: ({ leaseIds }) => {
+        for (const leaseId of leaseIds) this.#queue.unblock(leaseId);
+        return {};
+      },
+      explainLease: ({ leaseId }) => this.#queue.explain(leaseId),
+    };
+  }
+
+  #granted(lease: GrantedLease): Infer<typeof LeaseReply> {
+    this.counters.leasesGranted++;
+    const { worker, claims, request, grant } = lease;
+    this.#output.setSource(worker.workerId, { pid: worker.pid, name: request.demand.name, jobId: request.demand.jobId });
+    this.#deps.arena.words(worker.claimOffset + 4 * claims.first, claims.count).fill(0);
+    this.#reportSoon();
+    return {
+      status: "granted",
+      workerId: worker.workerId,
+      address: worker.address,
+      pid: worker.pid,
+      nodeId: this.#deps.nodeId,
+      claimOffset: worker.claimOffset + 4 * claims.first,
+      claimCount: claims.count,
+      claimInWorker: 4 * claims.first,
+      accelerators: Object.fromEntries(Object.entries(grant.devices).map(([name, shares]) => [name, shares.map((share) => share.index)])),
+    };
+  }
+
+  /** A job waits for what others hold: their owners are asked to return what they can do without. */
+  #askLeasesBack(jobId: string): void {
+    for (const lease of this.#queue.leases()) {
+      const { request } = lease;
+      if (request.isActor || request.demand.jobId === jobId || this.#askedBack.has(request.leaseId)) continue;
+      const owner = this.#members.get(request.ownerId);
+      if (owner === undefined || owner.connection.isClosed) continue;
+      this.#askedBack.add(request.leaseId);
+      owner.connection.client(leaseEvents).recallLease({ leaseId: request.leaseId });
+    }
+  }
+
+  // -- actors -----------------------------------------------------------------------------------------------------
+
+  #controlHandlers(): Handlers<typeof nodeControlService, Connection> {
+    return {
+      startActor: ({ spec, incarnation }) => this.#startActor(spec, incarnation),
+      stopActor: async ({ actorId, incarnation, graceMs }) => {
+        const actor = this.#actors.get(actorId);
+        if (actor === undefined || actor.incarnation !== incarnation) return {};
+        await this.#stopActor(actor, graceMs);
+        return {};
+      },
+      jobEnded: ({ jobId }) => {
+        this.#pool.endJob(jobId);
+        this.#output.endJob(jobId);
+      },
+      explainActor: ({ actorId }) => {
+        const actor = this.#actors.get(actorId);
+        if (actor === undefined) return { state: "unknown", reasons: [] };
+        return this.#queue.explain(actor.leaseId);
+      },
+    };
+  }
+
+  #startActor(spec: Infer<typeof ActorSpec>, incarnation: number): Promise<Infer<typeof ActorStarted>> {
+    const leaseId = `actor-${spec.actorId}-${incarnation}`;
+    const actor: HostedActor = { spec, incarnation, leaseId, worker: undefined, isEnding: false };
+    this.#actors.set(spec.actorId, actor);
+    return new Promise((resolve) => {
+      this.#queue.add({
+        leaseId,
+        ownerId: spec.ownerId,
+        demand: spec.demand,
+        isActor: true,
+        granted: (lease) => void this.#construct(actor, lease).then(resolve),
+        failed: (error) => {
+          this.#actors.delete(spec.actorId);
+          resolve({ status: "refused", cause: { kind: "unschedulable", facts: { code: error.code, ...error.facts } } });
+        },
+      });
+    });
+  }
+
+  async #construct(actor: HostedActor, lease: GrantedLease): Promise<Infer<typeof ActorStarted>> {
+    const { spec, incarnation } = actor;
+    const { worker, grant } = lease;
+    actor.worker = worker;
+    worker.actorIds.add(spec.actorId);
+    this.#output.setSource(worker.workerId, { pid: worker.pid, name: spec.className, jobId: spec.jobId });
+    const host = (worker.connection as Connection).client(hostService);
+    try {
+      const created = await host.createActor({
+        actorId: spec.actorId,
+        incarnation,
+        jobId: spec.jobId,
+        namespace: spec.namespace,
+        name: spec.className,
+        functionHash: spec.functionHash,
+        args: spec.args,
+        ownerId: spec.ownerId,
+        maxConcurrency: spec.maxConcurrency,
+        concurrencyGroups: spec.concurrencyGroups,
+        maxPendingCalls: spec.maxPendingCalls,
+        accelerators: Object.fromEntries(Object.entries(grant.devices).map(([name, shares]) => [name, shares.map((share) => share.index)])),
+        resources: spec.runResources,
+      });
+      if (!created.ok) {
+        this.#forgetActor(actor);
+        if (worker.actorIds.size === 0) this.#pool.stop(worker, { by: "node" });
+        return { status: "failed", ...(created.error && { error: created.error }), cause: { kind: "constructor-failed" } };
+      }
+      this.#queue.shrink(actor.leaseId, spec.runResources);
+      return { status: "alive", address: worker.address, workerId: worker.workerId, pid: worker.pid };
+    } catch (error) {
+      // The worker died while it made the actor; `#workerDied` has told control, or does so now with the cause.
+      if (RaiaError.is(error, "CONNECTION_LOST")) return { status: "workerDied", cause: await this.#causeOf(actor) };
+      throw error;
+    }
+  }
+
+  readonly #causes = new Map<string, DeathCause>();
+  readonly #causeWaiters = new Map<string, (cause: DeathCause) => void>();
+
+  /** Why the worker of an actor that was being made died; the word follows the connection's end. */
+  #causeOf(actor: HostedActor): Promise<DeathCause> {
+    const known = this.#causes.get(actor.leaseId);
+    this.#causes.delete(actor.leaseId);
+    if (known !== undefined) return Promise.resolve(known);
+    return new Promise((resolve) => this.#causeWaiters.set(actor.leaseId, resolve));
+  }
+
+  #forgetActor(actor: HostedActor): void {
+    if (this.#actors.get(actor.spec.actorId) === actor) this.#actors.delete(actor.spec.actorId);
+    actor.worker?.actorIds.delete(actor.spec.actorId);
+    const lease = this.#queue.release(actor.leaseId);
+    if (lease === undefined) this.#queue.fail(actor.leaseId, new RaiaError("ACTOR_DIED", { actor: actor.spec.className }));
+    this.#reportSoon();
+  }
+
+  #actorEnded(actorId: string, cause: DeathCause, intended: boolean): void {
+    const actor = this.#actors.get(actorId);
+    if (actor === undefined) return;
+    this.#forgetActor(actor);
+    const waiter = this.#causeWaiters.get(actor.leaseId);
+    if (waiter !== undefined) {
+      this.#causeWaiters.delete(actor.leaseId);
+      waiter(cause);
+    }
+    this.#reports?.actorEnded({ actorId, incarnation: actor.incarnation, cause, intended });
+  }
+
+  /** Ends an actor: gracefully when there is time for it; its process goes with it unless others live there. */
+  async #stopActor(actor: HostedActor, graceMs: number): Promise<void> {
+    const { worker } = actor;
+    if (worker === undefined) {
+      this.#forgetActor(actor);
+      return;
+    }
+    if (actor.isEnding && graceMs > 0) return;
+    actor.isEnding = true;
+    const isAlone = worker.actorIds.size === 1 && worker.leaseIds.size === 0;
+    if ((graceMs > 0 || !isAlone) && worker.connection !== undefined && !worker.connection.isClosed) {
+      await worker.connection
+        .client(hostService)
+        .stopActor({ actorId: actor.spec.actorId, graceMs })
+        .catch(() => {
+          // It died first: `#workerDied` cleans up.
+        });
+    }
+    if (this.#actors.get(actor.spec.actorId) !== actor) return;
+    this.#forgetActor(actor);
+    this.#reports?.actorEnded({ actorId: actor.spec.actorId, incarnation: actor.incarnation, cause: { kind: "killed-by-user", pid: worker.pid }, intended: true });
+    if (worker.actorIds.size === 0 && worker.leaseIds.size === 0) this.#pool.stop(worker, { by: "node" }, isAlone && graceMs === 0 ? 0 : undefined);
+  }
+
+  // -- looking ----------------------------------------------------------------------------------------------------
+
+  #listWorkers(): { workers: { workerId: string; pid: number; kind: string; state: string; jobId: string; running: string[]; residentBytes?: number }[] } {
+    const workers = [...this.#pool.all()].map((worker) => {
+      const running = [...worker.leaseIds].map((leaseId) => this.#queue.lease(leaseId)?.request.demand.name ?? "");
+      const actors = [...worker.actorIds].map((actorId) => this.#actors.get(actorId)?.spec.className ?? "");
+      const residentBytes = worker.process?.sampleMemory();
+      return {
+        workerId: worker.workerId,
+        pid: worker.pid,
+        kind: worker.actorIds.size > 0 ? "actor" : "task",
+        state: worker.state.kind,
+        jobId: worker.jobId ?? "",
+        running: [...running, ...actors],
+        ...(residentBytes !== undefined && { residentBytes }),
+      };
+    });
+    const drivers = [...this.#members.values()]
+      .filter((member) => member.kind === "driver")
+      .map(({ workerId, pid, jobId }) => ({ workerId, pid, kind: "driver", state: "busy", jobId, running: [] }));
+    return { workers: [...workers, ...drivers] };
+  }
+
+  #reportSoon(): void {
+    if (this.#report !== undefined) return;
+    this.#report = this.#deps.clock.after(100, () => {
+      this.#report = undefined;
+      this.#control?.reportNode({ nodeId: this.#deps.nodeId, available: this.#ledger.available });
+    });
+  }
+
+  shutdown(): void {
+    this.#report?.cancel();
+    this.#pool.stopAll();
+  }
+}

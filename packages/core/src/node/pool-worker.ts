@@ -1,0 +1,74 @@
+/** One worker process as its node keeps it: what it may run, what it runs now. */
+import type { Connection } from "../wire/connection.ts";
+import type { LaunchedWorker } from "./worker-launcher.ts";
+
+export type PoolWorkerState =
+  | { readonly kind: "starting"; readonly sinceMs: number }
+  | { readonly kind: "idle"; readonly sinceMs: number }
+  /** Has leases or actors. */
+  | { readonly kind: "busy" }
+  /** Told to end; its leases are over. */
+  | { readonly kind: "stopping" }
+  | { readonly kind: "dead" };
+
+/** Words for the calls of one lease that has the process to itself: the deepest pipeline. */
+export const EXCLUSIVE_CLAIMS = 256;
+/** Words for a lease beside others. */
+export const SHARED_CLAIMS = 8;
+export const CLAIMS_PER_WORKER = 1024;
+
+export class PoolWorker {
+  readonly workerId: string;
+  /** Which work may use it: flags, directory, environment. */
+  readonly launchKey: string;
+  /** Byte offset of its claim words in the arena. */
+  readonly claimOffset: number;
+  readonly arenaSlot: number;
+  state: PoolWorkerState;
+  process: LaunchedWorker | undefined;
+  connection: Connection | undefined;
+  address = "";
+  pid = 0;
+  /** Set with the first work it gets: module state is never shared between jobs. */
+  jobId: string | undefined;
+  /** CPU units of the leases that share it; undefined while one has it to itself. */
+  sharedUnits: number | undefined;
+  readonly leaseIds = new Set<string>();
+  readonly actorIds = new Set<string>();
+  readonly waitingLeases = new Set<string>();
+  readonly #freeShares: number[] = [];
+  isExclusiveTaken = false;
+
+  constructor(workerId: string, launchKey: string, claimOffset: number, arenaSlot: number, nowMs: number) {
+    this.workerId = workerId;
+    this.launchKey = launchKey;
+    this.claimOffset = claimOffset;
+    this.arenaSlot = arenaSlot;
+    this.state = { kind: "starting", sinceMs: nowMs };
+    for (let at = CLAIMS_PER_WORKER - SHARED_CLAIMS; at >= EXCLUSIVE_CLAIMS; at -= SHARED_CLAIMS) this.#freeShares.push(at);
+  }
+
+  get isUsable(): boolean {
+    return this.state.kind === "idle" || this.state.kind === "busy";
+  }
+
+  /** Every task here waits: its event loop has time for the children of the same job. */
+  get isWaiting(): boolean {
+    return this.leaseIds.size > 0 && this.actorIds.size === 0 && this.waitingLeases.size === this.leaseIds.size;
+  }
+
+  /** @returns index of the first word and their number; undefined when all are taken */
+  takeClaims(exclusive: boolean): { first: number; count: number } | undefined {
+    if (exclusive && !this.isExclusiveTaken) {
+      this.isExclusiveTaken = true;
+      return { first: 0, count: EXCLUSIVE_CLAIMS };
+    }
+    const first = this.#freeShares.pop();
+    return first === undefined ? undefined : { first, count: SHARED_CLAIMS };
+  }
+
+  returnClaims(first: number): void {
+    if (first === 0) this.isExclusiveTaken = false;
+    else this.#freeShares.push(first);
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * The worker processes of one node: started ahead of need, kept warm while they may be used again, ended when idle. A
+ * process serves one job, and only work of the same flags, directory and environment.
+ */
+import type { Clock } from "../base/clock.ts";
+import { newWorkerId } from "../base/ids.ts";
+import type { Random } from "../base/random.ts";
+import type { DeathCause, WorkerDemand } from "../messages/common.ts";
+import type { Arena } from "../store/arena.ts";
+import type { WordRegion } from "../store/word-region.ts";
+import type { Connection } from "../wire/connection.ts";
+import type { KillReason } from "./death-cause.ts";
+import { CLAIMS_PER_WORKER, PoolWorker } from "./pool-worker.ts";
+import type { KillSignal } from "./worker-process.ts";
+import type { LaunchSpec, WorkerLauncher } from "./worker-launcher.ts";
+
+export interface PoolEvents {
+  /** A worker can take work. */
+  ready(worker: PoolWorker): void;
+  /** A worker is gone. It is no longer in the pool. */
+  died(worker: PoolWorker, cause: DeathCause): void;
+  output(worker: PoolWorker, stream: "stdout" | "stderr", chunk: Buffer): void;
+  started(worker: PoolWorker): void;
+}
+
+export interface PoolOptions {
+  /** Idle workers that are kept however long. */
+  readonly keepIdle: number;
+  /** Others end after so long without work. */
+  readonly idleMs: number;
+  /** Starts at a time: more would only slow each other down. */
+  readonly maxStarting: number;
+  /** A worker that has not registered by then is taken for hung. */
+  readonly registerTimeoutMs: number;
+}
+
+/** SIGTERM lets user code end in its own way; after this, SIGKILL. */
+const STOP_GRACE_MS = 5000;
+
+export class WorkerPool {
+  readonly #launcher: WorkerLauncher;
+  readonly #arena: Arena;
+  readonly #words: WordRegion;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #events: PoolEvents;
+  readonly #options: PoolOptions;
+  readonly #workers = new Map<string, PoolWorker>();
+  readonly #slots = new Set<number>();
+  #nextSlot = 2;
+  #isStopping = false;
+  #reaping = false;
+
+  constructor(launcher: WorkerLauncher, arena: Arena, words: WordRegion, clock: Clock, random: Random, events: PoolEvents, options: PoolOptions) {
+    this.#launcher = launcher;
+    this.#arena = arena;
+    this.#words = words;
+    this.#clock = clock;
+    this.#random = random;
+    this.#events = events;
+    this.#options = options;
+  }
+
+  get(workerId: string): PoolWorker | undefined {
+    return this.#workers.get(workerId);
+  }
+
+  all(): Iterable<PoolWorker> {
+    return this.#workers.values();
+  }
+
+  get size(): number {
+    return this.#workers.size;
+  }
+
+  countStarting(launchKey?: string): number {
+    let count = 0;
+    for (const worker of this.#workers.values()) {
+      if (worker.state.kind === "starting" && (launchKey === undefined || worker.launchKey === launchKey)) count++;
+    }
+    return count;
+  }
+
+  /** A number that marks arena blocks of one process, unique while it lives. */
+  takeSlot(): number {
+    while (this.#slots.has(this.#nextSlot)) this.#nextSlot = this.#nextSlot === 65_535 ? 2 : this.#nextSlot + 1;
+    const slot = this.#nextSlot;
+    this.#slots.add(slot);
+    this.#nextSlot = slot === 65_535 ? 2 : slot + 1;
+    return slot;
+  }
+
+  returnSlot(slot: number): void {
+    this.#slots.delete(slot);
+  }
+
+  /** Starts a process, unless as many are starting as may. */
+  start(spec: Omit<LaunchSpec, "workerId">, launchKey: string): PoolWorker | undefined {
+    if (this.#isStopping || this.countStarting() >= this.#options.maxStarting) return undefined;
+    const claimOffset = this.#words.claim(CLAIMS_PER_WORKER);
+    if (claimOffset === undefined) return undefined;
+    this.#arena.words(claimOffset, CLAIMS_PER_WORKER).fill(0);
+    const worker = new PoolWorker(newWorkerId(this.#random), launchKey, claimOffset, this.takeSlot(), this.#clock.nowMs());
+    this.#workers.set(worker.workerId, worker);
+    worker.process = this.#launcher.launch(
+      { ...spec, workerId: worker.workerId },
+      {
+        output: (stream, chunk) => this.#events.output(worker, stream, chunk),
+        died: (cause) => this.#died(worker, cause),
+      },
+    );
+    worker.pid = worker.process.pid ?? 0;
+    this.#events.started(worker);
+    this.#clock.after(this.#options.registerTimeoutMs, () => {
+      if (worker.state.kind === "starting") worker.process?.kill("SIGKILL", { by: "node" });
+    });
+    return worker;
+  }
+
+  /** The process has connected. */
+  registered(workerId: string, connection: Connection, address: string, pid: number): PoolWorker | undefined {
+    const worker = this.#workers.get(workerId);
+    if (worker === undefined || worker.state.kind !== "starting") return undefined;
+    worker.connection = connection;
+    worker.address = address;
+    worker.pid = pid;
+    worker.state = { kind: "idle", sinceMs: this.#clock.nowMs() };
+    return worker;
+  }
+
+  announceReady(worker: PoolWorker): void {
+    this.#events.ready(worker);
+    this.#reapLater();
+  }
+
+  /** An idle process for this work: of its job, or of none yet. */
+  findIdle(launchKey: string, jobId: string): PoolWorker | undefined {
+    let fresh: PoolWorker | undefined;
+    for (const worker of this.#workers.values()) {
+      if (worker.state.kind !== "idle" || worker.launchKey !== launchKey) continue;
+      if (worker.jobId === jobId) return worker;
+      if (worker.jobId === undefined) fresh ??= worker;
+    }
+    return fresh;
+  }
+
+  /** Work ended on it. */
+  becameIdle(worker: PoolWorker): void {
+    if (worker.state.kind !== "busy" || worker.leaseIds.size > 0 || worker.actorIds.size > 0) return;
+    worker.state = { kind: "idle", sinceMs: this.#clock.nowMs() };
+    worker.sharedUnits = undefined;
+    this.#reapLater();
+  }
+
+  /** Ends a process: SIGTERM now, SIGKILL after the grace period. */
+  stop(worker: PoolWorker, reason: KillReason, graceMs = STOP_GRACE_MS): void {
+    if (worker.state.kind === "dead") return;
+    worker.state = { kind: "stopping" };
+    worker.process?.kill(graceMs === 0 ? "SIGKILL" : "SIGTERM", reason);
+    if (graceMs > 0) this.#clock.after(graceMs, () => worker.state.kind !== "dead" && this.#kill(worker, "SIGKILL", reason));
+  }
+
+  #kill(worker: PoolWorker, signal: KillSignal, reason: KillReason): void {
+    worker.process?.kill(signal, reason);
+  }
+
+  #died(worker: PoolWorker, cause: DeathCause): void {
+    if (worker.state.kind === "dead") return;
+    worker.state = { kind: "dead" };
+    this.#workers.delete(worker.workerId);
+    this.#words.release(worker.claimOffset, CLAIMS_PER_WORKER);
+    this.#events.died(worker, cause);
+    this.returnSlot(worker.arenaSlot);
+  }
+
+  /** Looks once, a while after something became idle; nothing runs while nothing is idle too long. */
+  #reapLater(): void {
+    if (this.#reaping) return;
+    this.#reaping = true;
+    this.#clock.after(this.#options.idleMs, () => {
+      this.#reaping = false;
+      this.#reap();
+    });
+  }
+
+  #reap(): void {
+    const nowMs = this.#clock.nowMs();
+    const idle = [...this.#workers.values()].filter((worker) => worker.state.kind === "idle");
+    const since = (worker: PoolWorker): number => (worker.state.kind === "idle" ? worker.state.sinceMs : nowMs);
+    idle.sort((a, b) => since(a) - since(b));
+    let surplus = idle.length - this.#options.keepIdle;
+    for (const worker of idle) {
+      if (surplus <= 0) return;
+      if (nowMs - since(worker) < this.#options.idleMs) {
+        this.#reapLater();
+        return;
+      }
+      this.stop(worker, { by: "node" });
+      surplus--;
+    }
+  }
+
+  /** A job is over: its processes end, their memory with them. */
+  endJob(jobId: string): void {
+    for (const worker of [...this.#workers.values()]) if (worker.jobId === jobId && worker.actorIds.size === 0) this.stop(worker, { by: "node" }, 0);
+  }
+
+  stopAll(): void {
+    this.#isStopping = true;
+    for (const worker of [...this.#workers.values()]) this.stop(worker, { by: "node" }, 0);
+  }
+}
+
+/** Work with equal keys can use the same process. */
+export function launchKeyOf(demand: WorkerDemand): string {
+  return JSON.stringify([demand.launch.execArgv, demand.launch.cwd, demand.runtimeEnv.hash, demand.isolation === "thread" ? "thread" : ""]);
+}

@@ -1,0 +1,24 @@
+/** Plain data inside hot frames: msgpack without schema, for what both ends of one version wrote. */
+import { Packr } from "msgpackr";
+import { RaiaError } from "../base/errors.ts";
+
+const packr = new Packr({ useRecords: false, int64AsType: "number", mapsAsObjects: true });
+
+export function packPlain(value: unknown): Buffer {
+  return packr.pack(value);
+}
+
+export function unpackPlain(bytes: Uint8Array, start: number, end: number): unknown {
+  try {
+    return packr.unpack(bytes.subarray(start, end));
+  } catch (error) {
+    throw new RaiaError("PROTOCOL", { reason: "unreadable data" }, { cause: error });
+  }
+}
+
+/** A copy that does not keep the frame's buffer alive. */
+export function packedFrom(bytes: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(end - start);
+  bytes.copy(copy, 0, start, end);
+  return copy;
+}

@@ -1,0 +1,134 @@
+/**
+ * Arguments on the wire. They are read at `.remote()`, so that a later change by the caller is not seen. Plain arguments
+ * are one encoded array. A ref at the top level is a dependency: its place holds `undefined`, and when the call is pushed
+ * a header says what belongs there: the value itself when it is small, else where it is stored.
+ *
+ *   u8 0                                                      no arguments
+ *   u8 1 | encoded array                                      plain
+ *   u8 2 | u32 length | msgpack [[index, form, ...], ...] | encoded array      with dependencies
+ */
+import { ByteWriter } from "../base/byte-writer.ts";
+import { encodeValue, packValue, tryEncodeSmall } from "../values/value-codec.ts";
+import { packPlain } from "../wire/plain-codec.ts";
+import type { Call, Dependency } from "./call.ts";
+import { type ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
+import { ObjectRef } from "./object-ref.ts";
+import type { ReferenceTable } from "./reference-table.ts";
+import type { EncodeScope, RuntimeValueHooks } from "./value-hooks.ts";
+
+export const argumentForm = { none: 0, plain: 1, withDependencies: 2 } as const;
+export const dependencyForm = { inline: 0, stored: 1, immediate: 2 } as const;
+
+/** Larger arguments go to the store and travel as a dependency. */
+export const MAX_INLINE_BYTES = 100 * 1024;
+/** The shared buffer of encoded arguments: a slice keeps all of it alive, so it is not large. */
+const SLAB_BYTES = 64 * 1024;
+
+export interface EncodedArguments {
+  readonly args: Uint8Array;
+  readonly argsStart: number;
+  readonly argsEnd: number;
+  readonly dependencies: Dependency[] | undefined;
+  readonly held: ObjectEntry[] | undefined;
+  readonly exports: Promise<void>[] | undefined;
+}
+
+const NO_ARGUMENTS: EncodedArguments = { args: Uint8Array.of(argumentForm.none), argsStart: 0, argsEnd: 1, dependencies: undefined, held: undefined, exports: undefined };
+
+export class ArgumentWriter {
+  readonly #table: ReferenceTable;
+  readonly #hooks: RuntimeValueHooks;
+  /** Puts a large value to the store as an object of ours. */
+  readonly #putLarge: (value: unknown) => ObjectEntry;
+  #writer = new ByteWriter(SLAB_BYTES);
+
+  constructor(table: ReferenceTable, hooks: RuntimeValueHooks, putLarge: (value: unknown) => ObjectEntry) {
+    this.#table = table;
+    this.#hooks = hooks;
+    this.#putLarge = putLarge;
+  }
+
+  encode(args: readonly unknown[]): EncodedArguments {
+    if (args.length === 0) return NO_ARGUMENTS;
+    if (this.#writer.position > SLAB_BYTES / 2) this.#writer = new ByteWriter(SLAB_BYTES);
+    const writer = this.#writer;
+    const start = writer.position;
+    writer.u8(argumentForm.plain);
+    if (tryEncodeSmall(writer, args)) return { args: writer.buffer, argsStart: start, argsEnd: writer.position, dependencies: undefined, held: undefined, exports: undefined };
+    writer.position = start;
+    return this.#encodeGeneral(args);
+  }
+
+  #encodeGeneral(args: readonly unknown[]): EncodedArguments {
+    let dependencies: Dependency[] | undefined;
+    const held: ObjectEntry[] = [];
+    const plain = args.map((argument, index) => {
+      if (!ObjectRef.isRef(argument)) return argument;
+      const entry = ObjectRef.entryOf(argument);
+      (dependencies ??= []).push({ index, entry });
+      held.push(entry);
+      return undefined;
+    });
+    const scope = this.#hooks.beginEncode();
+    let encoded: ReturnType<typeof encodeValue>;
+    try {
+      encoded = encodeValue(plain, this.#hooks);
+      if (encoded.byteLength > MAX_INLINE_BYTES) encoded = this.#moveLargeOut(plain, (dependencies ??= []), held, scope);
+    } finally {
+      scope.end();
+    }
+    held.push(...scope.entries);
+    for (const entry of held) this.#table.hold(entry);
+    const buffer = new Uint8Array(1 + encoded.byteLength);
+    buffer[0] = argumentForm.plain;
+    packValue(encoded, buffer.subarray(1));
+    return { args: buffer, argsStart: 0, argsEnd: buffer.length, dependencies, held, exports: scope.exports.length > 0 ? scope.exports : undefined };
+  }
+
+  /** Puts the arguments that make the call large to the store, the largest first. */
+  #moveLargeOut(plain: unknown[], dependencies: Dependency[], held: ObjectEntry[], scope: EncodeScope): ReturnType<typeof encodeValue> {
+    plain.forEach((argument, index) => {
+      if (typeof argument !== "object" && typeof argument !== "string") return;
+      if (argument === null) return;
+      if (encodeValue(argument, this.#hooks).byteLength <= MAX_INLINE_BYTES / 8) return;
+      const entry = this.#putLarge(argument);
+      dependencies.push({ index, entry });
+      held.push(entry);
+      plain[index] = undefined;
+    });
+    scope.entries.length = 0;
+    return encodeValue(plain, this.#hooks);
+  }
+
+  /** The arguments with what the dependencies turned out to be. */
+  withDependencies(call: Pick<Call, "args" | "argsStart" | "argsEnd" | "dependencies">): Uint8Array {
+    const header = packPlain((call.dependencies as Dependency[]).map((dependency) => this.#describe(dependency)));
+    const plainLength = call.argsEnd - call.argsStart - 1;
+    const bytes = Buffer.allocUnsafe(5 + header.length + plainLength);
+    bytes[0] = argumentForm.withDependencies;
+    bytes.writeUInt32LE(header.length, 1);
+    bytes.set(header, 5);
+    bytes.set((call.args as Uint8Array).subarray(call.argsStart + 1, call.argsEnd), 5 + header.length);
+    return bytes;
+  }
+
+  #describe({ index, entry }: Dependency): unknown[] {
+    switch (entry.state) {
+      case objectState.value:
+        return [index, dependencyForm.immediate, encodeImmediate(entry.payload)];
+      case objectState.bytes:
+        return [index, dependencyForm.inline, entry.payload];
+      default: {
+        const stored = entry.payload as StoredAt;
+        const { owner, sequence } = this.#table.addressOf(entry);
+        return [index, dependencyForm.stored, owner.workerId, owner.address, sequence, stored.nodeId, stored.sizeBytes];
+      }
+    }
+  }
+}
+
+function encodeImmediate(value: unknown): Uint8Array {
+  const writer = new ByteWriter(64);
+  tryEncodeSmall(writer, value);
+  return writer.buffer.subarray(0, writer.position);
+}

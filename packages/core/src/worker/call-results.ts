@@ -1,0 +1,184 @@
+/** Settles a call's objects from what the worker reported, or from why it could not. Pure of transport. */
+import { packedFrom, unpackPlain } from "../wire/plain-codec.ts";
+import { decodeImmediate, isImmediate } from "../values/value-codec.ts";
+import { type Call, type CallFailure, callState } from "./call.ts";
+import { type ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
+import type { ReferenceTable } from "./reference-table.ts";
+import { HAS_REFS, resultStatus } from "./task-frames.ts";
+import { reviveEntry, type RuntimeValueHooks } from "./value-hooks.ts";
+
+/** Where a result came from. */
+export interface ResultOrigin {
+  readonly nodeId: string;
+  /** Tells the worker that the refs inside a result are held here now. */
+  refsTaken(handover: number): void;
+}
+
+export class CallResults {
+  readonly #table: ReferenceTable;
+  readonly #hooks: RuntimeValueHooks;
+  readonly #freeStored: (objectId: string) => void;
+
+  constructor(table: ReferenceTable, hooks: RuntimeValueHooks, freeStored: (objectId: string) => void) {
+    this.#table = table;
+    this.#hooks = hooks;
+    this.#freeStored = freeStored;
+  }
+
+  /** The call ended with what its code returned or threw. */
+  complete(call: Call, status: number, bytes: Buffer, start: number, end: number, origin: ResultOrigin): void {
+    if (call.isSettled) {
+      this.#discard(call, status, bytes, start, end, origin);
+      return;
+    }
+    call.state = callState.settled;
+    if (call.stream !== undefined) this.#endStream(call, status, bytes, start, end);
+    else if ((status & ~HAS_REFS) === resultStatus.returns) this.#settleReturns(call, bytes, start, end, origin);
+    else if (call.returns !== undefined) for (const entry of call.returns) this.#settleEntry(entry, status, bytes, start, end, origin);
+    else this.#settleEntry(call.entry, status, bytes, start, end, origin);
+    this.#release(call);
+  }
+
+  fail(call: Call, failure: CallFailure): void {
+    if (call.isSettled) return;
+    call.state = callState.settled;
+    this.#settleAll(call, objectState.failure, failure);
+  }
+
+  /** The call ends like the dependency that failed. */
+  failLike(call: Call, entry: ObjectEntry): void {
+    if (call.isSettled) return;
+    call.state = callState.settled;
+    this.#settleAll(call, entry.state, entry.payload);
+  }
+
+  #settleAll(call: Call, state: number, payload: unknown): void {
+    if (call.stream !== undefined) this.#failStream(call, state, payload);
+    for (const entry of call.returns ?? [call.entry]) if (!entry.isSettled) entry.settle(state, payload);
+    this.#release(call);
+  }
+
+  /** One more item of a stream. */
+  item(call: Call, index: number, status: number, bytes: Buffer, start: number, end: number, origin: ResultOrigin): void {
+    const { stream } = call;
+    if (stream === undefined || call.isSettled || stream.stopped || index < stream.received) {
+      this.#discard(call, status, bytes, start, end, origin);
+      return;
+    }
+    const entry = this.#table.own(call.sequence + 1 + index, call.template.name);
+    this.#table.hold(entry);
+    this.#settleEntry(entry, status, bytes, start, end, origin);
+    stream.items.push(entry);
+    stream.received = index + 1;
+    stream.notify();
+  }
+
+  #settleReturns(call: Call, bytes: Buffer, start: number, end: number, origin: ResultOrigin): void {
+    let at = start;
+    for (const entry of call.returns ?? []) {
+      const status = bytes.readUInt32LE(at);
+      const partEnd = at + 8 + bytes.readUInt32LE(at + 4);
+      this.#settleEntry(entry, status, bytes, at + 8, partEnd, origin);
+      at = partEnd;
+    }
+    if (at !== end && call.returns === undefined) this.#settleEntry(call.entry, resultStatus.value, bytes, end, end, origin);
+  }
+
+  #settleEntry(entry: ObjectEntry, status: number, bytes: Buffer, payloadStart: number, end: number, origin: ResultOrigin): void {
+    let start = payloadStart;
+    if ((status & HAS_REFS) !== 0) start = this.#takeRefs(entry, bytes, start, origin);
+    switch (status & ~HAS_REFS) {
+      case resultStatus.value:
+        if (entry.gone || entry.isSettled) return;
+        if (isImmediate(bytes, start, end)) entry.settle(objectState.value, decodeImmediate(bytes, start, end));
+        else entry.settle(objectState.bytes, packedFrom(bytes, start, end));
+        return;
+      case resultStatus.stored:
+        if (entry.gone || entry.isSettled) this.#freeStored(this.#table.idOf(entry));
+        else entry.settle(objectState.stored, { nodeId: origin.nodeId, sizeBytes: bytes.readDoubleLE(start) } satisfies StoredAt);
+        return;
+      case resultStatus.error:
+        if (!entry.isSettled) entry.settle(objectState.error, packedFrom(bytes, start, end));
+        return;
+      default:
+        if (!entry.isSettled) entry.settle(objectState.failure, readFailure(bytes, start, end));
+    }
+  }
+
+  /** Refs inside a result: the worker holds them until we have told their owners that we do. @returns where the rest begins */
+  #takeRefs(entry: ObjectEntry, bytes: Buffer, start: number, origin: ResultOrigin): number {
+    const end = start + 4 + bytes.readUInt32LE(start);
+    const [handover, addresses] = unpackPlain(bytes, start + 4, end) as [number, unknown[]];
+    const scope = this.#hooks.beginDecode();
+    const inner = addresses.map((address) => reviveEntry(address, scope, this.#hooks));
+    scope.end();
+    for (const other of inner) this.#table.hold(other);
+    if (entry.gone) for (const other of inner) this.#table.dropHold(other);
+    else entry.nested = inner;
+    if (scope.fresh.length === 0) origin.refsTaken(handover);
+    else void this.#table.registerBorrows(scope.fresh).then(() => origin.refsTaken(handover));
+    return end;
+  }
+
+  #endStream(call: Call, status: number, bytes: Buffer, start: number, end: number): void {
+    const stream = call.stream as NonNullable<Call["stream"]>;
+    const kind = status & ~HAS_REFS;
+    stream.ended = true;
+    if (kind === resultStatus.error) this.#failStream(call, objectState.error, packedFrom(bytes, start, end));
+    else if (kind === resultStatus.failure) this.#failStream(call, objectState.failure, readFailure(bytes, start, end));
+    else if (!call.entry.isSettled) call.entry.settle(objectState.value, stream.received);
+    stream.notify();
+  }
+
+  #failStream(call: Call, state: number, payload: unknown): void {
+    const stream = call.stream as NonNullable<Call["stream"]>;
+    stream.ended = true;
+    const entry = this.#table.own(call.sequence + 1 + stream.received, call.template.name);
+    this.#table.hold(entry);
+    entry.settle(state, payload);
+    stream.failure = entry;
+    if (!call.entry.isSettled) call.entry.settle(state, payload);
+    stream.notify();
+  }
+
+  /** A result that came after the call was settled (cancelled, timed out): give back what it holds. */
+  #discard(call: Call, status: number, bytes: Buffer, start: number, end: number, origin: ResultOrigin): void {
+    let at = start;
+    if ((status & HAS_REFS) !== 0) {
+      const refsEnd = start + 4 + bytes.readUInt32LE(start);
+      const [handover] = unpackPlain(bytes, start + 4, refsEnd) as [number];
+      origin.refsTaken(handover);
+      at = refsEnd;
+    }
+    const kind = status & ~HAS_REFS;
+    if (kind === resultStatus.stored && call.stream === undefined) this.#freeStored(this.#table.idOf(call.entry));
+    if (kind !== resultStatus.returns) return;
+    for (const entry of call.returns ?? []) {
+      const partEnd = at + 8 + bytes.readUInt32LE(at + 4);
+      if (bytes.readUInt32LE(at) === resultStatus.stored) this.#freeStored(this.#table.idOf(entry));
+      at = partEnd;
+      if (at >= end) return;
+    }
+  }
+
+  /** The arguments are needed no more. */
+  #release(call: Call): void {
+    call.args = undefined;
+    call.holder = undefined;
+    const { held, cleanup } = call;
+    if (held !== undefined) {
+      call.held = undefined;
+      call.dependencies = undefined;
+      for (const entry of held) this.#table.dropHold(entry);
+    }
+    if (cleanup !== undefined) {
+      call.cleanup = undefined;
+      for (const undo of cleanup) undo();
+    }
+  }
+}
+
+function readFailure(bytes: Buffer, start: number, end: number): CallFailure {
+  const [code, facts] = unpackPlain(bytes, start, end) as [CallFailure["code"], CallFailure["facts"]];
+  return { code, facts };
+}

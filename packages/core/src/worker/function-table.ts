@@ -1,0 +1,91 @@
+/**
+ * Functions and classes that this process sends or runs. Code is addressed by the hash of its content: control holds it
+ * once, a receiver asks for what it has not seen, and the second call sends no code.
+ */
+import { RaiaError } from "../base/errors.ts";
+import { LruMap } from "../base/lru-map.ts";
+import { type ShippedFunction, shipFunction } from "../values/function-capture.ts";
+import { loadFunction } from "../values/function-load.ts";
+import type { ObjectEntry } from "./object-entry.ts";
+import type { ReferenceTable } from "./reference-table.ts";
+import type { DecodeScope, EncodeScope, RuntimeValueHooks } from "./value-hooks.ts";
+
+export type AnyFunction = (this: unknown, ...args: never[]) => unknown;
+
+export interface FunctionStore {
+  put(hash: string, code: Uint8Array): Promise<void>;
+  get(hash: string): Promise<Uint8Array | undefined>;
+}
+
+/** A function ready to be named in calls. */
+export interface ExportedFunction {
+  readonly shipped: ShippedFunction;
+  /** Resolves when control holds the code. */
+  exported: Promise<void> | undefined;
+  /** Refs among its captures, held while the function may be called. */
+  readonly captured: readonly ObjectEntry[];
+}
+
+const MAX_LOADED_FUNCTIONS = 10_000;
+
+export class FunctionTable {
+  readonly #store: FunctionStore;
+  readonly #hooks: RuntimeValueHooks;
+  readonly #table: ReferenceTable;
+  readonly #exports = new Map<string, Promise<void> | undefined>();
+  readonly #loaded = new LruMap<string, AnyFunction | Promise<AnyFunction>>(MAX_LOADED_FUNCTIONS);
+
+  constructor(store: FunctionStore, hooks: RuntimeValueHooks, table: ReferenceTable) {
+    this.#store = store;
+    this.#hooks = hooks;
+    this.#table = table;
+  }
+
+  /** Reads the function's code and captures now, and begins to hand it to control. */
+  export(fn: AnyFunction): ExportedFunction {
+    const scope: EncodeScope = { entries: [], exports: [], end: () => {} };
+    const shipped = shipFunction(fn, this.#hooks.capturing(scope));
+    for (const entry of scope.entries) this.#table.hold(entry);
+    const exported = this.#exportCode(shipped, scope.exports);
+    const result: ExportedFunction = { shipped, exported, captured: scope.entries };
+    void exported?.then(
+      () => void (result.exported = undefined),
+      () => {
+        // Whoever calls the function awaits the same promise and reports the failure.
+      },
+    );
+    return result;
+  }
+
+  #exportCode(shipped: ShippedFunction, first: readonly Promise<void>[]): Promise<void> | undefined {
+    if (this.#exports.has(shipped.hash)) return this.#exports.get(shipped.hash);
+    const exporting = Promise.all(first)
+      .then(() => this.#store.put(shipped.hash, shipped.bytes))
+      .then(() => void this.#exports.set(shipped.hash, undefined));
+    this.#exports.set(shipped.hash, exporting);
+    exporting.catch(() => this.#exports.delete(shipped.hash));
+    return exporting;
+  }
+
+  /** The function behind a hash: at once when it was loaded before. */
+  load(hash: string): AnyFunction | Promise<AnyFunction> {
+    const known = this.#loaded.get(hash);
+    if (known !== undefined) return known;
+    const loading = this.#load(hash);
+    this.#loaded.set(hash, loading);
+    loading.then(
+      (fn) => this.#loaded.set(hash, fn),
+      () => this.#loaded.delete(hash),
+    );
+    return loading;
+  }
+
+  async #load(hash: string): Promise<AnyFunction> {
+    const code = await this.#store.get(hash);
+    if (code === undefined) throw new RaiaError("FUNCTION_LOAD_FAILED", { hash, reason: "its code is not known to the control plane" });
+    const scope: DecodeScope = { fresh: [], end: () => {} };
+    const fn = (await loadFunction(code, this.#hooks.loading(scope))) as AnyFunction;
+    if (scope.fresh.length > 0) await this.#table.registerBorrows(scope.fresh);
+    return fn;
+  }
+}

@@ -1,0 +1,285 @@
+/**
+ * get and wait: memory first, then the store, then the owner. While a task waits here its CPU is given back.
+ */
+import type { Clock, Timer } from "../base/clock.ts";
+import { type ErrorCode, type Facts, RaiaError } from "../base/errors.ts";
+import type { OwnerAddress } from "../messages/common.ts";
+import type { ObjectReply } from "../messages/owners.ts";
+import { decodeValue } from "../values/value-codec.ts";
+import type { Infer } from "../wire/schema.ts";
+import { type ObjectEntry, objectState, type StoredAt, type Waiter } from "./object-entry.ts";
+import type { GetOptions } from "./object-ref.ts";
+import type { ReferenceTable } from "./reference-table.ts";
+import { currentContext, type WaitScope } from "./task-context.ts";
+import type { RuntimeValueHooks } from "./value-hooks.ts";
+
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly facts: Facts;
+  readonly cause?: unknown;
+}
+
+/** The objects of this node, as a reader sees them. */
+export interface LargeObjects {
+  /** The packed bytes, pinned for as long as the buffer lives. `scope` is the task that reads. */
+  read(objectId: string, stored: StoredAt, scope: object | undefined): Promise<Uint8Array>;
+  whenStored(objectId: string): Promise<void> | undefined;
+}
+
+export interface OwnerCalls {
+  getObject(owner: OwnerAddress, sequence: number): Promise<Infer<typeof ObjectReply>>;
+}
+
+/** Turns an encoded error into what `get` rejects with; may need to import the class. */
+export type ErrorReviver = (bytes: Uint8Array, callSite: Error | undefined) => unknown;
+
+export interface WaitOptions {
+  /** How many must be ready. Default 1. */
+  readonly numReturns?: number;
+  /** Milliseconds after which what is ready so far is returned. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export class ObjectReader {
+  readonly #table: ReferenceTable;
+  readonly #large: LargeObjects;
+  readonly #owners: OwnerCalls;
+  readonly #hooks: RuntimeValueHooks;
+  readonly #reviveError: ErrorReviver;
+  readonly #clock: Clock;
+  readonly #fetching = new Set<ObjectEntry>();
+
+  constructor(table: ReferenceTable, large: LargeObjects, owners: OwnerCalls, hooks: RuntimeValueHooks, reviveError: ErrorReviver, clock: Clock) {
+    this.#table = table;
+    this.#large = large;
+    this.#owners = owners;
+    this.#hooks = hooks;
+    this.#reviveError = reviveError;
+    this.#clock = clock;
+  }
+
+  get(entry: ObjectEntry, options?: GetOptions): Promise<unknown> {
+    if (entry.state === objectState.value) return Promise.resolve(entry.payload);
+    if (entry.isSettled && entry.state !== objectState.stored) return this.#read(entry);
+    return this.#getSlow([entry], options).then((values) => values[0]);
+  }
+
+  /** All of them, in order. Rejects as soon as one fails. */
+  getAll(entries: readonly ObjectEntry[], options?: GetOptions): Promise<unknown[]> {
+    return this.#getSlow(entries, options);
+  }
+
+  async #getSlow(entries: readonly ObjectEntry[], options: GetOptions | undefined): Promise<unknown[]> {
+    const waits = this.#enterWait(entries);
+    // The entries stay alive while somebody waits for them, even if the caller has dropped the refs.
+    for (const entry of entries) this.#table.hold(entry);
+    try {
+      await this.settled(entries, options);
+      const values: unknown[] = new Array(entries.length);
+      for (let i = 0; i < entries.length; i++) {
+        const entry = entries[i] as ObjectEntry;
+        values[i] = entry.state === objectState.value ? entry.payload : await this.#read(entry);
+      }
+      const resumed = waits?.waitEnded();
+      if (resumed !== undefined) await resumed;
+      return values;
+    } catch (error) {
+      const resumed = waits?.waitEnded();
+      if (resumed !== undefined) await resumed;
+      throw error;
+    } finally {
+      for (const entry of entries) this.#table.dropHold(entry);
+    }
+  }
+
+  #enterWait(entries: readonly ObjectEntry[]): WaitScope | undefined {
+    const context = currentContext();
+    if (context === undefined) return undefined;
+    if (context.actor?.isSerial) {
+      const own = entries.find((entry) => !entry.isSettled && (entry.task as { actorId?: string } | undefined)?.actorId === context.actor?.actorId);
+      if (own !== undefined) throw new RaiaError("ACTOR_SELF_WAIT", { actor: context.actor.name, method: own.site });
+    }
+    context.waits.waitBegan();
+    return context.waits;
+  }
+
+  /** Resolves when every entry is settled, whatever its outcome; rejects early when one has failed. */
+  settled(entries: readonly ObjectEntry[], options?: GetOptions): Promise<void> {
+    const { timeoutMs, signal } = options ?? {};
+    return new Promise<void>((resolve, reject) => {
+      let open = 0;
+      let timer: Timer | undefined;
+      const waiter: Waiter = {
+        settled: (entry) => {
+          open--;
+          if (open === 0 || entry.state >= objectState.error) finish(undefined);
+        },
+      };
+      const finish = (error: unknown): void => {
+        timer?.cancel();
+        signal?.removeEventListener("abort", aborted);
+        if (open > 0) for (const entry of entries) if (!entry.isSettled) entry.removeWaiter(waiter);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const aborted = (): void => finish(signal?.reason);
+      for (const entry of entries) {
+        if (entry.isSettled) {
+          if (entry.state >= objectState.error) {
+            finish(undefined);
+            return;
+          }
+          continue;
+        }
+        open++;
+        entry.addWaiter(waiter);
+        if (entry.owner !== undefined) this.fetch(entry);
+      }
+      if (open === 0) {
+        resolve();
+        return;
+      }
+      if (signal?.aborted) {
+        aborted();
+        return;
+      }
+      signal?.addEventListener("abort", aborted, { once: true });
+      if (timeoutMs !== undefined) {
+        timer = this.#clock.after(timeoutMs, () => {
+          const pending = entries.find((entry) => !entry.isSettled) as ObjectEntry;
+          finish(new RaiaError("GET_TIMEOUT", { object: this.#table.idOf(pending), from: pending.site || undefined, timeoutMs, pending: open, of: entries.length }));
+        });
+      }
+    });
+  }
+
+  /** Which of them are ready, once `numReturns` are or the time is up. */
+  async wait<E extends ObjectEntry>(entries: readonly E[], options: WaitOptions): Promise<ReadonlySet<E>> {
+    const numReturns = options.numReturns ?? 1;
+    const ready = (): E[] => entries.filter((entry) => entry.isSettled);
+    let found = ready();
+    if (found.length < numReturns) {
+      const waits = this.#enterWait([]);
+      await this.#countSettled(entries, numReturns - found.length, options);
+      const resumed = waits?.waitEnded();
+      if (resumed !== undefined) await resumed;
+      found = ready();
+    }
+    return new Set(found.slice(0, numReturns));
+  }
+
+  #countSettled(entries: readonly ObjectEntry[], count: number, { timeoutMs, signal }: WaitOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let missing = count;
+      const pending = entries.filter((entry) => !entry.isSettled);
+      const waiter: Waiter = {
+        settled: () => {
+          missing--;
+          if (missing === 0) finish();
+        },
+      };
+      const finish = (error?: unknown): void => {
+        timer?.cancel();
+        signal?.removeEventListener("abort", aborted);
+        for (const entry of pending) entry.removeWaiter(waiter);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const aborted = (): void => finish(signal?.reason ?? new RaiaError("TASK_CANCELLED", {}));
+      const timer = timeoutMs === undefined ? undefined : this.#clock.after(timeoutMs, () => finish());
+      for (const entry of pending) {
+        entry.addWaiter(waiter);
+        if (entry.owner !== undefined) this.fetch(entry);
+      }
+      if (signal?.aborted) aborted();
+      else signal?.addEventListener("abort", aborted, { once: true });
+    });
+  }
+
+  /** Asks the owner of a borrowed object; what comes settles the entry. */
+  fetch(entry: ObjectEntry): void {
+    if (this.#fetching.has(entry) || entry.isSettled) return;
+    this.#fetching.add(entry);
+    this.#table.hold(entry);
+    this.#owners
+      .getObject(entry.owner as OwnerAddress, entry.sequence)
+      .then(
+        (reply) => {
+          if (entry.isSettled) return undefined;
+          return this.#settleFromReply(entry, reply);
+        },
+        (error: unknown) => {
+          const failure: Failure =
+            RaiaError.is(error) && error.code !== "CONNECTION_LOST"
+              ? { code: error.code, facts: error.facts }
+              : { code: "OWNER_DIED", facts: { object: this.#table.idOf(entry), owner: entry.owner?.workerId.slice(0, 8) }, cause: error };
+          if (!entry.isSettled) entry.settle(objectState.failure, failure);
+        },
+      )
+      .finally(() => {
+        this.#fetching.delete(entry);
+        this.#table.dropHold(entry);
+      });
+  }
+
+  #settleFromReply(entry: ObjectEntry, reply: Infer<typeof ObjectReply>): void {
+    switch (reply.status) {
+      case "inline":
+        entry.settle(objectState.bytes, reply.value);
+        break;
+      case "stored":
+        entry.settle(objectState.stored, { nodeId: reply.nodeId ?? "", sizeBytes: reply.sizeBytes ?? 0 } satisfies StoredAt);
+        break;
+      case "error":
+        entry.settle(objectState.error, reply.value);
+        break;
+      case "freed":
+        entry.settle(objectState.failure, { code: "OBJECT_FREED", facts: { object: this.#table.idOf(entry) } });
+        break;
+      case "unknown":
+        entry.settle(objectState.failure, { code: "UNKNOWN_REF", facts: { object: this.#table.idOf(entry) } });
+        break;
+    }
+  }
+
+  /** The value of a settled entry: each reader gets its own. */
+  async #read(entry: ObjectEntry): Promise<unknown> {
+    switch (entry.state) {
+      case objectState.value:
+        return entry.payload;
+      case objectState.bytes: {
+        const bytes = entry.payload as Uint8Array;
+        return this.#decode(bytes, false);
+      }
+      case objectState.stored: {
+        const bytes = await this.#large.read(this.#table.idOf(entry), entry.payload as StoredAt, currentContext());
+        return this.#decode(bytes, true);
+      }
+      case objectState.error:
+        throw await this.#reviveError(entry.payload as Uint8Array, undefined);
+      default: {
+        const failure = entry.payload as Failure;
+        throw new RaiaError(failure.code, failure.facts, failure.cause === undefined ? undefined : { cause: failure.cause });
+      }
+    }
+  }
+
+  #decode(bytes: Uint8Array, share: boolean): unknown {
+    const scope = this.#hooks.beginDecode();
+    let value: unknown;
+    try {
+      value = decodeValue(bytes, 0, bytes.byteLength, this.#hooks, share);
+    } finally {
+      scope.end();
+    }
+    // The container is still held by this read, so its refs are safe until their owners know of us.
+    if (scope.fresh.length > 0) return this.#table.registerBorrows(scope.fresh).then(() => value);
+    return value;
+  }
+
+  whenStored(entry: ObjectEntry): Promise<void> {
+    if (entry.state !== objectState.stored) return Promise.resolve();
+    return this.#large.whenStored(this.#table.idOf(entry)) ?? Promise.resolve();
+  }
+}

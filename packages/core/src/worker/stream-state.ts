@@ -1,0 +1,26 @@
+/**
+ * A stream of results at its owner: each item becomes an object of its own as soon as it is reported. A retried stream
+ * reports from the beginning; what was delivered already is skipped by index.
+ */
+import type { ObjectEntry } from "./object-entry.ts";
+
+export class StreamState {
+  readonly items: ObjectEntry[] = [];
+  /** Items that came, whether or not the consumer has taken them. */
+  received = 0;
+  /** Items that the consumer has taken. */
+  consumed = 0;
+  ended = false;
+  /** Set when the stream ended in an error: an entry that rejects. */
+  failure: ObjectEntry | undefined = undefined;
+  /** Called when something changed: an item, the end. */
+  wake: (() => void) | undefined = undefined;
+  /** The consumer has gone: what still comes is dropped. */
+  stopped = false;
+
+  notify(): void {
+    const wake = this.wake;
+    this.wake = undefined;
+    wake?.();
+  }
+}

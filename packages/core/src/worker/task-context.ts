@@ -1,0 +1,52 @@
+/**
+ * What surrounds running user code: which task it is, of which process, under which signal. It follows the code through
+ * its awaits, so in one process (tests, `inProcess` mode) several workers can run side by side.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Accelerators } from "../messages/common.ts";
+import type { WorkerRuntime } from "./worker-runtime.ts";
+
+/** The part of a lease or an actor call that waits as one: while it waits, its CPU is free. */
+export interface WaitScope {
+  waitBegan(): void;
+  /** Resolves when the CPU is granted again. `undefined` when it was never given back. */
+  waitEnded(): Promise<void> | undefined;
+}
+
+export interface TaskContext {
+  readonly runtime: WorkerRuntime;
+  readonly taskId: string;
+  readonly name: string;
+  readonly attempt: number;
+  readonly jobId: string;
+  readonly namespace: string;
+  readonly resources: Readonly<Record<string, number>>;
+  readonly accelerators: Accelerators;
+  readonly actor: { readonly actorId: string; readonly name: string; readonly isSerial: boolean; readonly restarts: number } | undefined;
+  readonly waits: WaitScope;
+  /** Aborted by cancellation. Made when it is first asked for. */
+  readonly signal: AbortSignal;
+  /** Tells the context of a child task, so that a recursive cancel finds it. */
+  childSubmitted(child: { cancel(force: boolean): void }): void;
+}
+
+const storage = new AsyncLocalStorage<TaskContext>();
+
+export function runInContext<R>(context: TaskContext, fn: () => R): R {
+  return storage.run(context, fn);
+}
+
+export function currentContext(): TaskContext | undefined {
+  return storage.getStore();
+}
+
+let processRuntime: WorkerRuntime | undefined;
+
+/** The runtime of this process; code of a task sees the one that runs it. */
+export function currentRuntime(): WorkerRuntime | undefined {
+  return storage.getStore()?.runtime ?? processRuntime;
+}
+
+export function setProcessRuntime(runtime: WorkerRuntime | undefined): void {
+  processRuntime = runtime;
+}

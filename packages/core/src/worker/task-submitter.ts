@@ -1,0 +1,461 @@
+/**
+ * From `.remote()` to a worker: calls wait for what they depend on, queue by shape (what they ask of a worker), and are
+ * pushed straight to leased workers. A lease is reused while there is work; calls queue behind one another on it when they
+ * are short, and are taken back when another worker is free or theirs is stuck.
+ */
+import { type Clock, sleep, type Timer } from "../base/clock.ts";
+import { Deque } from "../base/deque.ts";
+import { RaiaError } from "../base/errors.ts";
+import { leaseIdOf } from "../base/ids.ts";
+import type { DeathCause, WorkerDemand } from "../messages/common.ts";
+import type { LeaseReply } from "../messages/leases.ts";
+import type { Infer } from "../wire/schema.ts";
+import { type Call, type CallSlotHolder, callState } from "./call.ts";
+import type { ArgumentWriter } from "./call-arguments.ts";
+import type { CallResults } from "./call-results.ts";
+import { DurationEstimate, LeaseChannel, type LeaseEvents } from "./lease-channel.ts";
+import { objectState } from "./object-entry.ts";
+import { deathFailure, shouldRetryError } from "./retry-policy.ts";
+import type { WorkerLink } from "./worker-link.ts";
+
+/** What the submitter asks of the node. */
+export interface LeaseCalls {
+  request(leaseId: string, demand: WorkerDemand, backlog: number): Promise<Infer<typeof LeaseReply>>;
+  cancel(leaseId: string): void;
+  return(leaseId: string, discard: boolean): void;
+  kill(leaseId: string, graceMs: number, reason: string): void;
+  link(address: string): Promise<WorkerLink>;
+  /** The words of shared memory at an offset of the arena. */
+  claims(offset: number, count: number): Int32Array;
+}
+
+/** A lease without work goes back after this long. */
+const IDLE_LEASE_MS = 500;
+/** How often leases are compared while one is idle and another has work behind a running call. */
+const REBALANCE_MS = 5;
+/** How long to wait for the node's word on why a worker died, once its connection is gone. */
+const DEATH_WORD_MS = 2000;
+/** Leases wanted at a time for one shape, however much is queued. */
+const MAX_LEASES_PER_SHAPE = 1024;
+
+export class TaskSubmitter {
+  readonly #shapes = new Map<string, Shape>();
+  readonly #calls: LeaseCalls;
+  readonly #results: CallResults;
+  readonly #arguments: ArgumentWriter;
+  readonly #clock: Clock;
+  readonly #ownerId: string;
+  readonly #byLease = new Map<string, LeaseChannel>();
+  #nextLease = 1;
+  #shuttingDown = false;
+
+  constructor(ownerId: string, calls: LeaseCalls, results: CallResults, writer: ArgumentWriter, clock: Clock) {
+    this.#ownerId = ownerId;
+    this.#calls = calls;
+    this.#results = results;
+    this.#arguments = writer;
+    this.#clock = clock;
+  }
+
+  /** @param cpuSlots how many of these the cluster could run at a time, to know how many leases are worth asking for */
+  shape(key: string, demand: WorkerDemand, cpuSlots: number): Shape {
+    let shape = this.#shapes.get(key);
+    if (shape === undefined) {
+      shape = new Shape(key, demand, Math.min(MAX_LEASES_PER_SHAPE, Math.max(1, cpuSlots)));
+      this.#shapes.set(key, shape);
+    }
+    return shape;
+  }
+
+  /** The call has its arguments; it goes as soon as what it depends on is there. */
+  submit(call: Call, shape: Shape, exports: readonly Promise<void>[] | undefined): void {
+    const { exported } = call.template;
+    call.holder = queued;
+    if (exported !== undefined || exports !== undefined) {
+      const needed = exported === undefined ? exports : [exported, ...(exports ?? [])];
+      Promise.all(needed as readonly Promise<void>[]).then(
+        () => this.#awaitDependencies(call, shape),
+        (error: unknown) => this.#results.fail(call, failureOf(error, call)),
+      );
+    } else {
+      this.#awaitDependencies(call, shape);
+    }
+  }
+
+  #awaitDependencies(call: Call, shape: Shape): void {
+    const open = call.dependencies?.filter(({ entry }) => !entry.isSettled) ?? [];
+    let missing = open.length;
+    const check = (): void => {
+      if (call.isSettled) return;
+      const failed = call.dependencies?.find(({ entry }) => entry.state >= objectState.error);
+      if (failed !== undefined) this.#results.failLike(call, failed.entry);
+      else if (missing === 0) this.enqueue(call, shape);
+    };
+    for (const { entry } of open) {
+      entry.addWaiter({
+        settled: () => {
+          missing--;
+          check();
+        },
+      });
+      if (entry.owner !== undefined) entry.table.reader.fetch(entry);
+    }
+    check();
+  }
+
+  enqueue(call: Call, shape: Shape): void {
+    call.state = callState.queued;
+    shape.queue.push(call);
+    this.#schedule(shape);
+  }
+
+  #schedule(shape: Shape): void {
+    if (shape.isScheduled) return;
+    shape.isScheduled = true;
+    queueMicrotask(() => {
+      shape.isScheduled = false;
+      this.#dispatch(shape);
+    });
+  }
+
+  // -- dispatch ---------------------------------------------------------------------------------------------------
+
+  #dispatch(shape: Shape): void {
+    // Spread over the leases there are, one call at a time while there are few, so that no worker idles behind another.
+    const { queue, leases } = shape;
+    if (queue.length > 0 && leases.length > 0) {
+      const share = Math.max(1, Math.ceil(queue.length / leases.length));
+      for (const lease of leases) this.#fill(shape, lease, share);
+      for (const lease of leases) this.#fill(shape, lease, Number.POSITIVE_INFINITY);
+    }
+    this.#requestLeases(shape);
+    this.#watch(shape);
+  }
+
+  #fill(shape: Shape, lease: LeaseChannel, most: number): void {
+    const { queue } = shape;
+    let room = Math.min(lease.room, most);
+    while (room > 0) {
+      const call = queue.shift();
+      if (call === undefined) return;
+      // Cancelled while it was queued.
+      if (call.isSettled) continue;
+      if (call.template.timeoutMs !== undefined && lease.inFlight > 0) {
+        queue.unshift(call);
+        return;
+      }
+      lease.push(call);
+      this.#startTimeLimit(call, lease);
+      room--;
+    }
+  }
+
+  #requestLeases(shape: Shape): void {
+    if (this.#shuttingDown) return;
+    const stuck = shape.leases.reduce((sum, lease) => sum + Math.max(0, lease.inFlight - 1), 0);
+    const wanted = Math.min(shape.maxLeases, shape.queue.length + (shape.estimate.averageMs > REBALANCE_MS ? stuck : Math.ceil(stuck / 64)));
+    const asked = shape.requests.size + shape.leases.filter((lease) => lease.inFlight === 0).length;
+    const room = shape.maxLeases - shape.leases.length - shape.requests.size;
+    for (let i = Math.min(wanted - asked, room); i > 0; i--) this.#requestLease(shape);
+    if (wanted === 0 && shape.queue.length === 0) this.#cancelRequests(shape);
+  }
+
+  #requestLease(shape: Shape): void {
+    const leaseId = leaseIdOf(this.#ownerId, this.#nextLease++);
+    shape.requests.add(leaseId);
+    this.#calls.request(leaseId, shape.demand, shape.queue.length).then(
+      (reply) => this.#granted(shape, leaseId, reply),
+      (error: unknown) => {
+        shape.requests.delete(leaseId);
+        this.#refused(shape, error);
+      },
+    );
+  }
+
+  #cancelRequests(shape: Shape): void {
+    for (const leaseId of shape.requests) this.#calls.cancel(leaseId);
+  }
+
+  async #granted(shape: Shape, leaseId: string, reply: Infer<typeof LeaseReply>): Promise<void> {
+    if (reply.status !== "granted") {
+      shape.requests.delete(leaseId);
+      if (shape.queue.length > 0) this.#schedule(shape);
+      return;
+    }
+    let link: WorkerLink;
+    try {
+      link = await this.#calls.link(reply.address as string);
+    } catch {
+      // The worker died between the grant and now; the node will see it too. Ask for another.
+      shape.requests.delete(leaseId);
+      this.#calls.return(leaseId, true);
+      this.#schedule(shape);
+      return;
+    }
+    shape.requests.delete(leaseId);
+    if (this.#shuttingDown) {
+      this.#calls.return(leaseId, false);
+      return;
+    }
+    const grant = {
+      leaseId,
+      nodeId: reply.nodeId as string,
+      workerId: reply.workerId as string,
+      pid: reply.pid as number,
+      claims: this.#calls.claims(reply.claimOffset as number, reply.claimCount as number),
+      claimOffset: reply.claimInWorker ?? 0,
+      accelerators: reply.accelerators,
+    };
+    const lease = new LeaseChannel(grant, link, shape.demand.jobId, this.#eventsOf(shape), this.#results, shape.estimate, this.#arguments);
+    lease.idleSinceMs = this.#clock.nowMs();
+    this.#byLease.set(leaseId, lease);
+    shape.leases.push(lease);
+    this.#dispatch(shape);
+    if (lease.inFlight === 0) this.#stealFor(shape, lease, true);
+  }
+
+  /** No node will ever serve this shape, or the environment cannot be set up: its calls fail, all of them. */
+  #refused(shape: Shape, error: unknown): void {
+    if (RaiaError.is(error, "TASK_CANCELLED")) return;
+    if (RaiaError.is(error, "CONNECTION_LOST") && !this.#shuttingDown) {
+      this.#failQueue(shape, new RaiaError("NODE_DIED", { reason: "the node of this process is gone" }, { cause: error }));
+      return;
+    }
+    this.#failQueue(shape, error);
+  }
+
+  #failQueue(shape: Shape, error: unknown): void {
+    for (let call = shape.queue.shift(); call !== undefined; call = shape.queue.shift()) this.#results.fail(call, failureOf(error, call));
+  }
+
+  #eventsOf(shape: Shape): LeaseEvents {
+    return {
+      hasRoom: (lease) => {
+        lease.lastResultAtMs = this.#clock.nowMs();
+        if (shape.queue.length > 0) this.#fill(shape, lease, Number.POSITIVE_INFINITY);
+        if (lease.inFlight === 0) this.#becameIdle(shape, lease);
+      },
+      requeue: (call) => this.#requeue(call, shape),
+      retryAfterError: (call, bytes, start, end) => {
+        if (!shouldRetryError(call, bytes, start, end)) return false;
+        call.attempt++;
+        if (call.retriesLeft > 0) call.retriesLeft--;
+        this.#requeue(call, shape);
+        return true;
+      },
+      retired: (lease) => {
+        if (lease.inFlight === 0) this.#giveBack(shape, lease, true);
+        this.#schedule(shape);
+      },
+      lost: (lease) => this.#sortOut(shape, lease),
+    };
+  }
+
+  #requeue(call: Call, shape: Shape): void {
+    call.state = callState.queued;
+    call.holder = queued;
+    shape.queue.unshift(call);
+    this.#schedule(shape);
+  }
+
+  #becameIdle(shape: Shape, lease: LeaseChannel): void {
+    lease.idleSinceMs = this.#clock.nowMs();
+    if (lease.isClosing) {
+      this.#giveBack(shape, lease, false);
+      return;
+    }
+    this.#stealFor(shape, lease, false);
+    this.#watch(shape);
+  }
+
+  /** Takes calls from where they wait behind others. `urgent`: a new lease, which was asked for because there is work. */
+  #stealFor(shape: Shape, thief: LeaseChannel, urgent: boolean): void {
+    if (thief.room <= 0) return;
+    let victim: LeaseChannel | undefined;
+    for (const lease of shape.leases) {
+      if (lease !== thief && lease.inFlight > 1 && (victim === undefined || lease.inFlight > victim.inFlight)) victim = lease;
+    }
+    if (victim === undefined) return;
+    const nowMs = this.#clock.nowMs();
+    const isStuck = nowMs - victim.lastResultAtMs > REBALANCE_MS;
+    const expectedMs = (victim.inFlight - 1) * Math.min(shape.estimate.averageMs, 1000);
+    if (!urgent && !isStuck && expectedMs < 0.5) return;
+    const count = Math.min(thief.room, isStuck ? victim.inFlight - 1 : Math.ceil((victim.inFlight - 1) / 2));
+    for (const call of victim.recall(count)) {
+      if (call.isSettled) continue;
+      thief.push(call);
+      this.#startTimeLimit(call, thief);
+    }
+  }
+
+  /** While leases are uneven or idle, looks again after a while; otherwise sleeps. */
+  #watch(shape: Shape): void {
+    if (shape.timer !== undefined || shape.leases.length === 0) return;
+    const waiting = shape.queue.length > 0 || shape.leases.some((lease) => lease.inFlight > 1);
+    const idle = shape.leases.some((lease) => lease.inFlight === 0);
+    if (!waiting && !idle) return;
+    shape.timer = this.#clock.after(waiting ? REBALANCE_MS : IDLE_LEASE_MS / 2, () => {
+      shape.timer = undefined;
+      this.#review(shape);
+    });
+  }
+
+  #review(shape: Shape): void {
+    const nowMs = this.#clock.nowMs();
+    for (const lease of [...shape.leases]) {
+      if (lease.inFlight > 0) continue;
+      this.#stealFor(shape, lease, false);
+      if (lease.inFlight === 0 && nowMs - lease.idleSinceMs >= IDLE_LEASE_MS) this.#giveBack(shape, lease, false);
+    }
+    this.#dispatch(shape);
+  }
+
+  #giveBack(shape: Shape, lease: LeaseChannel, discard: boolean): void {
+    if (!this.#forget(shape, lease)) return;
+    lease.link.close(lease.number);
+    this.#calls.return(lease.grant.leaseId, discard);
+  }
+
+  #forget(shape: Shape, lease: LeaseChannel): boolean {
+    const index = shape.leases.indexOf(lease);
+    if (index < 0) return false;
+    shape.leases.splice(index, 1);
+    this.#byLease.delete(lease.grant.leaseId);
+    return true;
+  }
+
+  // -- when a worker dies -----------------------------------------------------------------------------------------
+
+  /** The node says why the worker of a lease is gone. */
+  leaseEnded(leaseId: string, cause: DeathCause): void {
+    const lease = this.#byLease.get(leaseId);
+    if (lease === undefined) return;
+    lease.deathCause = cause;
+    this.#deathWords.get(lease)?.();
+    // Results may still be in the connection's buffer: the calls are sorted out when it has closed.
+  }
+
+  readonly #deathWords = new Map<LeaseChannel, () => void>();
+
+  async #sortOut(shape: Shape, lease: LeaseChannel): Promise<void> {
+    if (lease.deathCause === undefined && !this.#shuttingDown) {
+      const stop = new AbortController();
+      this.#deathWords.set(lease, () => stop.abort());
+      await sleep(this.#clock, DEATH_WORD_MS, stop.signal);
+      this.#deathWords.delete(lease);
+    }
+    this.#forget(shape, lease);
+    const cause: DeathCause = lease.deathCause ?? { kind: "unknown", pid: lease.grant.pid };
+    const { begun, notBegun } = lease.takeAll();
+    for (const call of notBegun) if (!call.isSettled) this.#requeue(call, shape);
+    for (const call of begun) {
+      if (call.isSettled) continue;
+      call.attempt++;
+      if (call.retriesLeft !== 0 && !this.#shuttingDown) {
+        if (call.retriesLeft > 0) call.retriesLeft--;
+        if (begun.length > 1 || shape.demand.isolation === "shared") call.alone = true;
+        this.#requeue(call, call.alone ? this.#aloneShape(shape) : shape);
+      } else {
+        this.#results.fail(call, deathFailure(call, cause, begun.length > 1));
+      }
+    }
+    this.#schedule(shape);
+  }
+
+  /** The same work in a process of its own: for calls that may have brought down the one they shared. */
+  #aloneShape(shape: Shape): Shape {
+    return this.shape(`${shape.key}|alone`, { ...shape.demand, isolation: "process" }, shape.maxLeases);
+  }
+
+  /** The node wants the lease back: it goes when nothing runs on it. */
+  recallLease(leaseId: string): void {
+    const lease = this.#byLease.get(leaseId);
+    if (lease === undefined) return;
+    const shape = [...this.#shapes.values()].find((candidate) => candidate.leases.includes(lease));
+    if (shape === undefined) return;
+    lease.isClosing = true;
+    for (const call of lease.recall(Number.POSITIVE_INFINITY)) if (!call.isSettled) this.#requeue(call, shape);
+    if (lease.inFlight === 0) this.#giveBack(shape, lease, false);
+    this.#schedule(shape);
+  }
+
+  // -- cancelling and limits --------------------------------------------------------------------------------------
+
+  /** Stops the worker that runs the call, after the grace period. */
+  forceStop(lease: LeaseChannel, graceMs: number, reason: string): void {
+    this.#calls.kill(lease.grant.leaseId, graceMs, reason);
+  }
+
+  #startTimeLimit(call: Call, lease: LeaseChannel): void {
+    const { timeoutMs } = call.template;
+    if (timeoutMs === undefined) return;
+    const timer = this.#clock.after(timeoutMs, () => {
+      if (call.holder !== lease) return;
+      const { slot, claim } = call;
+      lease.cancelCall(call, false, true);
+      this.#results.fail(call, { code: "TASK_TIMEOUT", facts: { task: call.template.name, timeoutMs, attempt: call.attempt } });
+      // Code that does not listen to its signal holds the worker: it is stopped after a grace period.
+      this.#clock.after(CANCEL_GRACE_MS, () => {
+        if (slot >= 0 && lease.isBusyWith(slot, claim)) this.forceStop(lease, CANCEL_GRACE_MS, `timeoutMs of ${call.template.name}`);
+      });
+    });
+    (call.cleanup ??= []).push(() => timer.cancel());
+  }
+
+  cancel(call: Call, force: boolean, recursive: boolean): void {
+    if (call.isSettled) return;
+    const { holder, slot, claim } = call;
+    holder?.cancelCall(call, force, recursive);
+    this.#results.fail(call, { code: "TASK_CANCELLED", facts: { task: call.template.name } });
+    if (force && holder instanceof LeaseChannel && slot >= 0) {
+      if (holder.isBusyWith(slot, claim)) this.forceStop(holder, CANCEL_GRACE_MS, `cancel of ${call.template.name}`);
+    }
+  }
+
+  /** Everything that has not finished fails; leases go back. */
+  shutdown(): void {
+    this.#shuttingDown = true;
+    for (const shape of this.#shapes.values()) {
+      shape.timer?.cancel();
+      this.#failQueue(shape, new RaiaError("SHUTTING_DOWN", {}));
+      for (const lease of [...shape.leases]) {
+        const { begun, notBegun } = lease.takeAll();
+        for (const call of [...begun, ...notBegun]) this.#results.fail(call, { code: "SHUTTING_DOWN", facts: { task: call.template.name } });
+      }
+    }
+  }
+
+  *shapes(): Iterable<Shape> {
+    yield* this.#shapes.values();
+  }
+}
+
+/** SIGTERM comes after this long for code that ignores its signal, and SIGKILL after as long again. */
+export const CANCEL_GRACE_MS = 1000;
+
+/** What calls ask of a worker, and the calls and leases of that kind. */
+export class Shape {
+  readonly key: string;
+  readonly demand: WorkerDemand;
+  readonly maxLeases: number;
+  readonly queue = new Deque<Call>();
+  readonly leases: LeaseChannel[] = [];
+  readonly requests = new Set<string>();
+  readonly estimate = new DurationEstimate();
+  isScheduled = false;
+  timer: Timer | undefined;
+
+  constructor(key: string, demand: WorkerDemand, maxLeases: number) {
+    this.key = key;
+    this.demand = demand;
+    this.maxLeases = maxLeases;
+  }
+}
+
+/** Holds a call that no worker has: there is nothing to stop. It leaves the queue when its turn comes. */
+const queued: CallSlotHolder = { cancelCall: () => {} };
+
+function failureOf(error: unknown, call: Call): { code: RaiaError["code"]; facts: RaiaError["facts"]; cause?: unknown } {
+  if (RaiaError.is(error)) return { code: error.code, facts: { task: call.template.name, ...error.facts }, cause: error.cause };
+  return { code: "TASK_UNSCHEDULABLE", facts: { task: call.template.name, reason: String(error) }, cause: error };
+}
