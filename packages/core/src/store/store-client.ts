@@ -3,8 +3,8 @@
  * waited for. Reading pins the object at the node and gives a buffer over its bytes; when the last such buffer of this
  * process was collected, the object is unpinned.
  *
- * Buffers are copy-on-write for the process, so tasks are kept apart here. What a task wrote is dropped when it ends, and
- * the next task gets a buffer of its own. Two tasks that run at the same time get separate mappings.
+ * Buffers are copy-on-write for the process, so tasks are kept apart here. What a task wrote is dropped before the next
+ * task reads, which gets a buffer of its own. Two tasks that run at the same time get separate mappings.
  */
 import type { Clock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
@@ -133,13 +133,12 @@ export class StoreClient {
     return held === undefined ? this.#overflow.copyOf(id) : this.#view(held, scope);
   }
 
-  /** The scope is over: what it wrote into its buffers is forgotten, and they are not handed out again. */
+  /**
+   * The scope is over: its buffers are not handed out again. What it wrote is dropped before the next scope reads the
+   * object, and not yet now, since finding the written pages of a gigabyte takes some milliseconds.
+   */
   endScope(scope: Scope): void {
     scope.isEnded = true;
-    for (const [id, view] of scope.views) {
-      const held = this.#held.get(id);
-      if (held?.views.has(view) && view.close === undefined) this.#dropWritten(held);
-    }
     scope.views.clear();
   }
 
@@ -175,7 +174,7 @@ export class StoreClient {
       const { buffer, close } = this.#arena.readableApart(offset, bytes);
       return this.#handOut(held, scope, buffer, close);
     }
-    // A task that is over may have left its buffer in a variable of a module, and somebody may have written to it since.
+    // Now and not at the end of their scopes: they may be in a variable of a module, and written to since.
     if (inTheWay.length > 0) this.#dropWritten(held);
     return this.#handOut(held, scope, this.#arena.readable(offset, bytes), undefined);
   }

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { dieWithParent } from "../../src/store/posix.ts";
+
+test("posix: a process that asked to die with its parent is gone when the parent was shot", {
+  skip: process.platform !== "linux",
+}, async () => {
+  const script = fileURLToPath(new URL("orphan-process.ts", import.meta.url));
+  const parent = spawn(process.execPath, [script, "parent"], { stdio: ["ignore", "pipe", "inherit"] });
+  const [output] = (await once(parent.stdout, "data")) as [Buffer];
+  const childPid = Number(output.toString());
+  assert.ok(isAlive(childPid));
+
+  parent.kill("SIGKILL");
+  // It is nobody's child here, so no event tells of its end: the kernel is asked.
+  await once(parent, "exit");
+  const deadline = performance.now() + 5000;
+  while (isAlive(childPid) && performance.now() < deadline) await new Promise((resolve) => setImmediate(resolve));
+
+  const survived = isAlive(childPid);
+  if (survived) process.kill(childPid, "SIGKILL");
+  assert.equal(survived, false);
+});
+
+test("posix: asking to die with a parent that is gone already says so", () => {
+  assert.equal(dieWithParent(0, process.ppid + 1), false);
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    // A dead child that nobody has waited for is a zombie.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
