@@ -17,7 +17,13 @@ export function checkFunction(fn: Function, hooks: Pick<ValueHooks, "replace">):
   const total = captures.reduce((sum, { bytes }) => sum + bytes, 0);
   const tooLarge: FunctionProblem[] =
     total > MAX_CAPTURED_BYTES
-      ? [{ path: captures[0]?.path ?? graph.name, reason: `its captures are ${total} bytes`, wayOut: "put() the large ones and pass the refs" }]
+      ? [
+          {
+            path: captures[0]?.path ?? graph.name,
+            reason: `its captures are ${total} bytes`,
+            wayOut: "put() the large ones and pass the refs",
+          },
+        ]
       : [];
   const all = [...problems, ...tooLarge];
   const form = graph.nodes[graph.root]?.[0] === "imported" ? "module" : "source";

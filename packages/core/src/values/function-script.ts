@@ -90,7 +90,7 @@ function executedText(file: string): string | undefined {
 function withoutTypes(text: string): string | undefined {
   const { stripTypeScriptTypes } = nodeModule;
   if (stripTypeScriptTypes === undefined) return undefined;
-  const emitWarning = Reflect.get(process, "emitWarning") as NodeJS.Process["emitWarning"];
+  const emitWarning = Reflect.get(process, "emitWarning");
   process.emitWarning = () => {};
   try {
     return stripTypeScriptTypes(text);
