@@ -219,7 +219,9 @@ class World {
         for (const [other, where] of this.processes) if (where === nodeId) this.processes.delete(other);
         return nodeId === undefined ? undefined : { kind: "nodeDied", nodeId };
       case 9:
-        return incarnation !== undefined && this.stopped.has(incarnation) ? this.#gone(incarnation, { kind: "stopped", incarnation }) : undefined;
+        return incarnation !== undefined && this.stopped.has(incarnation)
+          ? this.#gone(incarnation, { kind: "stopped", incarnation })
+          : undefined;
       case 10:
       case 11:
       case 12:

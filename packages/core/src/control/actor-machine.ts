@@ -49,7 +49,7 @@ export type ActorState =
 export type ActorEvent =
   | { readonly kind: "registered" }
   | { readonly kind: "placed"; readonly nodeId: string }
-  /** No node will ever run it. */
+  /** No node will ever run it; or its record could not be written. */
   | { readonly kind: "unplaceable"; readonly end: ActorEnd }
   | { readonly kind: "started"; readonly incarnation: number; readonly home: Home }
   /** Its constructor threw, or its environment could not be made. */
@@ -146,6 +146,7 @@ function nodeDied(nodeId: string): DeathCause {
 export const actorTable: Table<ActorState, ActorEvent, ActorEffect> = {
   registering: {
     registered: ({ life }) => to({ kind: "pending", life }, { kind: "publish" }, { kind: "place", delayMs: 0 }),
+    unplaceable: ({ life }, { end }) => die(life, end),
     nodeDied: "ignore", // It has none yet.
     killRequested: ({ life }, { noRestart }) => (noRestart ? die(life, killed) : to({ kind: "registering", life })),
     outOfScope: ({ life }) => die(life, outOfScope),
@@ -206,10 +207,7 @@ export const actorTable: Table<ActorState, ActorEvent, ActorEffect> = {
         : replace(life, home.nodeId, nowMs - sinceMs),
     // Still alive for those who watch: calls that are on their way are answered.
     outOfScope: ({ life, home }) =>
-      to(
-        { kind: "leaving", life, home },
-        { kind: "stopOnNode", nodeId: home.nodeId, incarnation: life.incarnation, graceMs: GRACE_MS },
-      ),
+      to({ kind: "leaving", life, home }, { kind: "stopOnNode", nodeId: home.nodeId, incarnation: life.incarnation, graceMs: GRACE_MS }),
     ownerEnded: ({ life, home }) => die(life, ownerEnded, killNow(home.nodeId, life.incarnation)),
     jobEnded: ({ life, home }) => die(life, jobEnded, killNow(home.nodeId, life.incarnation)),
   },
@@ -242,6 +240,7 @@ export const actorTable: Table<ActorState, ActorEvent, ActorEffect> = {
   },
   dead: {
     registered: "ignore", // It ended while its record was written.
+    unplaceable: "ignore", // As above, and that failed.
     started: stopStray,
     creationFailed: "ignore", // Dead is final.
     refused: "ignore",

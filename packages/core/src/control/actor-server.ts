@@ -1,0 +1,362 @@
+/**
+ * Actors: created, named, watched, killed, and ended with what they depend on. An unnamed actor goes with its owner or its
+ * last handle; a named one with its job; a detached one, and what it creates, with nobody but itself.
+ */
+import type { Clock } from "../base/clock.ts";
+import { RaiaError } from "../base/errors.ts";
+import type { Random } from "../base/random.ts";
+import { ActorSpec, type ActorView, type controlService, type nodeReports, type RegisterNode } from "../messages/control.ts";
+import type { PlacementRequest } from "../scheduling/cluster-view.ts";
+import type { Connection } from "../wire/connection.ts";
+import type { Infer } from "../wire/schema.ts";
+import type { Handlers } from "../wire/service.ts";
+import { type ActorEvent, type ActorState, firstLife } from "./actor-machine.ts";
+import { ACTORS, ActorPerformer, lifeChanges, type PerformerDeps } from "./actor-performer.ts";
+import { ActorPlacement } from "./actor-placement.ts";
+import { type ActorEntry, ActorTable, type DeadActor, jobOfActor, viewOf } from "./actor-table.ts";
+import { ActorWatchers } from "./actor-watchers.ts";
+import { type ControlLimits, checkLimit } from "./control-limits.ts";
+import type { MembershipServer } from "./membership-server.ts";
+import { placementRequestOf } from "./place-actor-policy.ts";
+import { encodeRecord, ownBytes } from "./record-codec.ts";
+import type { RecordStore } from "./record-store.ts";
+
+type Served = "createActor" | "getActorByName" | "watchActor" | "killActor" | "actorOutOfScope" | "listActors" | "explainActor";
+export type ActorHandlers = Pick<Handlers<typeof controlService, Connection>, Served>;
+type Reply<M extends Served> = M extends "actorOutOfScope"
+  ? never
+  : Infer<(typeof controlService.methods)[Exclude<M, "actorOutOfScope">]["reply"]>;
+type Ended = Infer<(typeof nodeReports.methods.actorEnded)["request"]>;
+
+export interface ActorDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: RecordStore;
+  readonly limits: ControlLimits;
+  readonly membership: MembershipServer;
+  readonly infeasibleTimeoutMs: number;
+  readonly isJobRunning: (jobId: string) => boolean;
+  /** A job that is over has no actor any more. */
+  readonly onLastActorGone: (jobId: string) => void;
+}
+
+export class ActorServer {
+  readonly #deps: ActorDeps;
+  readonly #actors: ActorTable;
+  readonly #watchers: ActorWatchers;
+  readonly #performers = new Map<ActorEntry, ActorPerformer>();
+  readonly #endedOwners = new Set<string>();
+  readonly #performerDeps: PerformerDeps;
+  readonly placement: ActorPlacement;
+  #storeFailures = 0;
+
+  constructor(deps: ActorDeps) {
+    const { clock, random, store, limits, membership, infeasibleTimeoutMs } = deps;
+    this.#deps = deps;
+    this.#actors = new ActorTable(limits);
+    this.#watchers = new ActorWatchers(limits);
+    this.placement = new ActorPlacement({
+      clock,
+      random,
+      view: () => membership.view,
+      reserve: (nodeId, resources) => membership.reserve(nodeId, resources),
+      infeasibleTimeoutMs,
+    });
+    this.#performerDeps = {
+      clock,
+      store,
+      membership,
+      actors: this.#actors,
+      watchers: this.#watchers,
+      placement: this.placement,
+      onBuried: (entry) => this.#buried(entry),
+      onStoreFailure: () => this.#storeFailures++,
+    };
+  }
+
+  readonly handlers: ActorHandlers = {
+    createActor: ({ spec, getIfExists }) => this.#create(spec, getIfExists),
+    getActorByName: ({ name, namespace }) => this.#byName(name, namespace),
+    watchActor: ({ actorId }, peer) => ({ view: this.#watch(actorId, peer) }),
+    killActor: ({ actorId, noRestart }) => this.#kill(actorId, noRestart),
+    actorOutOfScope: ({ actorId }) => this.#outOfScope(actorId),
+    listActors: ({ limit }) => this.#list(limit),
+    explainActor: ({ actorId }) => this.#explain(actorId),
+  };
+
+  get counters(): Readonly<Record<"live" | "dead" | "forgotten" | "pending" | "awaited" | "cutOff" | "storeFailures", number>> {
+    return {
+      live: this.#actors.size,
+      dead: this.#actors.deadCount,
+      forgotten: this.#actors.forgotten,
+      pending: this.placement.size,
+      awaited: this.#watchers.awaited,
+      cutOff: this.#watchers.cutOff,
+      storeFailures: this.#storeFailures,
+    };
+  }
+
+  hasActors(jobId: string): boolean {
+    return this.#actors.ofJob(jobId).length > 0;
+  }
+
+  // -- asked by drivers and workers ---------------------------------------------------------------------------------
+
+  async #create(spec: ActorSpec, getIfExists: boolean): Promise<Reply<"createActor">> {
+    for (;;) {
+      const known = this.#actors.get(spec.actorId);
+      const holder = known ?? (spec.name === undefined ? undefined : this.#actors.named(spec.namespace, spec.name));
+      if (holder === undefined) break;
+      const { kind } = holder.machine.state;
+      if (known === undefined && kind === "dead") {
+        // Its name is free as soon as its death is durable.
+        await this.#performerOf(holder).settled();
+        continue;
+      }
+      // The same request again, as after a lost connection, is answered as the first one was.
+      if (known === undefined && !getIfExists)
+        throw new RaiaError("ACTOR_NAME_TAKEN", { name: spec.name, namespace: spec.namespace, actor: holder.spec.actorId });
+      if (kind !== "registering") return registeredReply(holder, known === undefined);
+      await this.#performerOf(holder).registered;
+    }
+    const outlivesJob = this.#checkNew(spec);
+    const request = placementRequestOf(spec);
+    const entry = this.#add(
+      { ...spec, args: ownBytes(spec.args), methods: ownBytes(spec.methods) },
+      { kind: "registering", life: firstLife(spec.maxRestarts) },
+      outlivesJob,
+      request,
+    );
+    this.#watchers.adopt(entry);
+    await this.#register(entry);
+    return registeredReply(entry, false);
+  }
+
+  /** Whether it outlives its job. @throws {RaiaError} why it cannot be */
+  #checkNew(spec: ActorSpec): boolean {
+    const { actorId, detached, jobId, ownerId } = spec;
+    const { isJobRunning, limits } = this.#deps;
+    if (jobOfActor(actorId) !== jobId)
+      throw new RaiaError("INVALID_ARGUMENT", { argument: "actorId", actorId, jobId, reason: "the id is of another job" });
+    if (this.#actors.dead(actorId) !== undefined || this.#actors.isBuried(actorId))
+      throw new RaiaError("ACTOR_DIED", { actor: actorId, cause: this.#deadView(actorId).cause?.kind });
+    const outlivesJob = detached || this.#actors.inWorker(ownerId).some((owner) => owner.outlivesJob);
+    if (this.#endedOwners.has(ownerId))
+      throw new RaiaError("OWNER_DIED", { owner: ownerId, reason: "the process that created it is gone" });
+    if (!outlivesJob && !isJobRunning(jobId)) throw new RaiaError("OWNER_DIED", { jobId, reason: "the job is over" });
+    if (detached) checkLimit("maxDetachedArgsBytes", spec.args.byteLength, limits);
+    checkLimit("maxActors", this.#actors.size + 1, limits);
+    return outlivesJob;
+  }
+
+  #add(spec: ActorSpec, state: ActorState, outlivesJob: boolean, request: PlacementRequest): ActorEntry {
+    const entry = this.#actors.add(spec, state, outlivesJob);
+    this.#performers.set(entry, new ActorPerformer(this.#performerDeps, entry, request));
+    return entry;
+  }
+
+  /** Acknowledged when durable: an actor that its creator was told of is not forgotten by a crash. */
+  async #register(entry: ActorEntry): Promise<void> {
+    const performer = this.#performerOf(entry);
+    const { spec } = entry;
+    try {
+      await performer.register([{ table: ACTORS, key: spec.actorId, value: encodeRecord(ActorSpec, spec) }, ...lifeChanges(entry)]);
+    } catch (error) {
+      this.#storeFailures++;
+      performer.handle({ kind: "unplaceable", end: { cause: { kind: "not-registered" } } });
+      throw error;
+    }
+    performer.handle({ kind: "registered" });
+  }
+
+  #byName(name: string, namespace: string): Reply<"getActorByName"> {
+    const entry = this.#actors.named(namespace, name);
+    if (entry === undefined || !isRegistered(entry)) throw new RaiaError("ACTOR_NOT_FOUND", { name, namespace });
+    return registeredReply(entry, true);
+  }
+
+  #watch(actorId: string, peer: Connection): ActorView {
+    const entry = this.#actors.get(actorId);
+    if (entry !== undefined) {
+      this.#watchers.watch(peer, entry);
+      return viewOf(entry);
+    }
+    if (!this.#mayStillCome(actorId)) return this.#deadView(actorId);
+    this.#watchers.awaitActor(peer, actorId);
+    return { actorId, state: "pending", incarnation: 0 };
+  }
+
+  /** Acknowledged when durable: a killed actor is not brought back by a crash. */
+  async #kill(actorId: string, noRestart: boolean): Promise<Record<string, never>> {
+    const entry = this.#actors.get(actorId);
+    if (entry !== undefined) {
+      const performer = this.#performerOf(entry);
+      performer.handle({ kind: "killRequested", noRestart });
+      await performer.settled();
+    } else if (this.#mayStillCome(actorId)) {
+      if (noRestart) this.#endBefore(actorId, "killed-by-user");
+    } else if (this.#actors.dead(actorId) === undefined && !this.#actors.isBuried(actorId)) {
+      throw new RaiaError("ACTOR_NOT_FOUND", { actor: actorId });
+    }
+    return {};
+  }
+
+  #outOfScope(actorId: string): void {
+    const entry = this.#actors.get(actorId);
+    if (entry !== undefined) {
+      if (goesWithItsHandles(entry)) this.#performerOf(entry).handle({ kind: "outOfScope" });
+    } else if (this.#mayStillCome(actorId)) {
+      this.#endBefore(actorId, "out-of-scope");
+    }
+  }
+
+  /** Nothing is known of it, and there are those who could create it: it may have to wait for an argument. */
+  #mayStillCome(actorId: string): boolean {
+    const jobId = jobOfActor(actorId);
+    if (this.#actors.dead(actorId) !== undefined || this.#actors.isBuried(actorId)) return false;
+    return this.#deps.isJobRunning(jobId) || this.hasActors(jobId);
+  }
+
+  /** It ends before it was registered; when it comes, it is refused. */
+  #endBefore(actorId: string, kind: "killed-by-user" | "out-of-scope"): void {
+    this.#actors.buryId(actorId);
+    this.#watchers.endAwaited({ actorId, state: "dead", incarnation: 0, cause: { kind } });
+  }
+
+  #deadView(actorId: string): ActorView {
+    const dead = this.#actors.dead(actorId);
+    if (dead === undefined) return { actorId, state: "dead", incarnation: 0, cause: { kind: "forgotten" } };
+    return { actorId, state: "dead", incarnation: dead.life.incarnation, ...dead.end };
+  }
+
+  #list(limit: number): Reply<"listActors"> {
+    const rows: Reply<"listActors">["actors"][number][] = [];
+    for (const entry of this.#actors.live()) if (rows.length < limit) rows.push(rowOf(entry));
+    for (const dead of this.#actors.recentlyDead()) if (rows.length < limit) rows.push(deadRowOf(dead));
+    return { actors: rows, total: this.#actors.size + this.#actors.deadCount };
+  }
+
+  async #explain(actorId: string): Promise<Reply<"explainActor">> {
+    const entry = this.#actors.get(actorId);
+    if (entry === undefined) {
+      if (this.#mayStillCome(actorId))
+        return { state: "unregistered", reasons: ["its creator has not sent it yet: an argument may not be ready"] };
+      return { state: "dead", reasons: [`cause: ${this.#deadView(actorId).cause?.kind}`] };
+    }
+    const { state } = entry.machine;
+    if (state.kind === "creating") return this.#explainOnNode(actorId, state.nodeId);
+    return { state: state.kind, reasons: this.#performerOf(entry).explain() };
+  }
+
+  async #explainOnNode(actorId: string, nodeId: string): Promise<Reply<"explainActor">> {
+    const answer = await this.#deps.membership.askNow(nodeId, (node) => node.explainActor({ actorId }));
+    return answer ?? { state: "creating", reasons: [`node ${nodeId} does not answer`] };
+  }
+
+  // -- told by nodes and by other parts of control ------------------------------------------------------------------
+
+  actorEnded({ actorId, incarnation, cause, intended }: Ended): void {
+    const entry = this.#actors.get(actorId);
+    if (entry === undefined) return;
+    const event: ActorEvent = intended ? { kind: "exited", incarnation, cause } : { kind: "workerDied", incarnation, cause };
+    this.#performerOf(entry).handle(event);
+  }
+
+  /** A driver or worker is gone, and the actors that depend on it go too. */
+  processEnded(workerId: string): void {
+    this.#endedOwners.add(workerId);
+    const oldest = this.#endedOwners.values().next();
+    if (this.#endedOwners.size > this.#deps.limits.maxEndedOwners && !oldest.done) this.#endedOwners.delete(oldest.value);
+    for (const entry of this.#actors.ofOwner(workerId)) {
+      if (goesWithItsHandles(entry)) this.#performerOf(entry).handle({ kind: "ownerEnded" });
+    }
+  }
+
+  jobFinished(jobId: string): void {
+    for (const entry of this.#actors.ofJob(jobId)) {
+      if (!entry.outlivesJob) this.#performerOf(entry).handle({ kind: "jobEnded" });
+    }
+    this.#jobMayBeOver(jobId);
+  }
+
+  /** With its last actor nothing of a finished job is left: none is still to come, and nobody needs to know which are dead. */
+  #jobMayBeOver(jobId: string): void {
+    if (this.#deps.isJobRunning(jobId) || this.hasActors(jobId)) return;
+    for (const actorId of [...this.#watchers.awaitedActors()]) {
+      if (jobOfActor(actorId) === jobId)
+        this.#watchers.endAwaited({ actorId, state: "dead", incarnation: 0, cause: { kind: "job-ended" } });
+    }
+    this.#actors.forgetBuried(jobId);
+    this.#deps.onLastActorGone(jobId);
+  }
+
+  nodeDied(nodeId: string): void {
+    const hosted = this.#actors.onNode(nodeId);
+    const processes = new Set(hosted.map(({ machine }) => (machine.state.kind === "alive" ? machine.state.home.workerId : "")));
+    for (const entry of hosted) this.#performerOf(entry).handle({ kind: "nodeDied", nodeId });
+    for (const { spec } of this.#actors.live()) if (spec.ownerNodeId === nodeId) processes.add(spec.ownerId);
+    for (const workerId of processes) if (workerId !== "") this.processEnded(workerId);
+  }
+
+  /** What a node has, and what control believes it has, are made the same. */
+  nodeReturned(nodeId: string, hosted: Infer<typeof RegisterNode>["actors"]): void {
+    if (hosted === undefined) return;
+    const there = new Map(hosted.map(({ actorId, incarnation }) => [actorId, incarnation]));
+    for (const entry of this.#actors.onNode(nodeId)) {
+      const { kind, life } = entry.machine.state;
+      if (kind !== "alive" && kind !== "leaving") continue;
+      if (there.get(entry.spec.actorId) === life.incarnation) continue;
+      this.#performerOf(entry).handle({
+        kind: "workerDied",
+        incarnation: life.incarnation,
+        cause: { kind: "lost-by-node", facts: { nodeId } },
+      });
+    }
+    for (const { actorId, incarnation } of hosted) {
+      const entry = this.#actors.get(actorId);
+      if (entry !== undefined && entry.machine.state.life.incarnation === incarnation) continue;
+      // The old one of an actor that is being replaced is among them: telling it twice does no harm.
+      void this.#deps.membership.askNow(nodeId, (node) => node.stopActor({ actorId, incarnation, graceMs: 0 }));
+    }
+  }
+
+  #buried(entry: ActorEntry): void {
+    this.#performers.delete(entry);
+    this.#jobMayBeOver(entry.spec.jobId);
+  }
+
+  #performerOf(entry: ActorEntry): ActorPerformer {
+    const performer = this.#performers.get(entry);
+    if (performer === undefined) throw new Error(`actor ${entry.spec.actorId} has no performer`);
+    return performer;
+  }
+
+  close(): void {
+    this.placement.close();
+  }
+}
+
+function isRegistered({ machine }: ActorEntry): boolean {
+  return machine.state.kind !== "registering" && machine.state.kind !== "dead";
+}
+
+function goesWithItsHandles({ spec }: ActorEntry): boolean {
+  return spec.name === undefined && !spec.detached;
+}
+
+function registeredReply({ spec }: ActorEntry, existed: boolean): Reply<"createActor"> {
+  const { actorId, className, methods } = spec;
+  return { actorId, existed, className, methods };
+}
+
+function rowOf({ spec, machine }: ActorEntry): Reply<"listActors">["actors"][number] {
+  const { actorId, className, name, namespace, jobId, detached } = spec;
+  const { state } = machine;
+  const pid = state.kind === "alive" || state.kind === "leaving" ? state.home.pid : undefined;
+  return { actorId, className, name, namespace, jobId, detached, state: state.kind, restarts: state.life.restarts, pid };
+}
+
+function deadRowOf({ spec, life, end }: DeadActor): Reply<"listActors">["actors"][number] {
+  const { actorId, className, name, namespace, jobId, detached } = spec;
+  return { actorId, className, name, namespace, jobId, detached, state: "dead", restarts: life.restarts, deathCause: end.cause };
+}
