@@ -78,6 +78,10 @@ export function captureGraph(fn: Function, hooks: ValueHooks): CapturedGraph {
   const name = walk.path(root)[0] ?? "";
   const plans = planUnits(walk.drafts, {
     refuse: (node, obstruction, label) => walk.refuse(node, obstruction, label),
+    boxNode: (cells, parent) => {
+      const properties = { proto: null, keys: cells.map((cell) => cell.name), values: cells.map(({ child }) => child) };
+      return walk.add(`variables ${parent}`, ["object", properties], parent, "variables");
+    },
     globalNode: (global, parent) => walk.add(`global ${global}`, ["known", undefined, [global]], parent, global),
   });
   const planOf = new Map<FunctionDraft, UnitPlan>(plans.flatMap((plan) => plan.drafts.map((draft) => [draft, plan] as const)));

@@ -2,6 +2,7 @@
  * One function or class, taken apart: from where it can be imported, or else its text, what the text uses from outside, and what
  * was put on the function since.
  */
+import path from "node:path";
 import { builtinPath, isGlobalName, knownPath, registerRealm } from "./function-globals.ts";
 import type { Child, FunctionNode, GraphNode, ImportedModule, NodeReference, Properties } from "./function-graph.ts";
 import type { Obstruction } from "./function-hooks.ts";
@@ -68,7 +69,7 @@ function requireNode(fn: Function): GraphNode | undefined {
   const { resolve } = fn as { resolve?: { paths?: (request: string) => string[] | null } };
   if (!("cache" in fn) || typeof resolve?.paths !== "function") return undefined;
   const directory = resolve.paths("./x")?.[0];
-  return directory === undefined ? undefined : ["require", `${directory}/noop.js`];
+  return directory === undefined ? undefined : ["require", path.resolve(directory, "noop.js")];
 }
 
 function captureText(fn: Function, inside: FunctionInside, id: number, walk: CaptureContext): void {
@@ -115,6 +116,13 @@ function captureText(fn: Function, inside: FunctionInside, id: number, walk: Cap
     name: ownName(fn),
     properties: functionProperties(fn, site, id, walk),
   });
+}
+
+interface FoundVariable {
+  readonly value: unknown;
+  readonly isInitialized: boolean;
+  /** The global object, for a variable that all scripts of its realm share. */
+  readonly realm?: object;
 }
 
 /** Finds the values of a function's free names in its scopes. */
@@ -167,10 +175,12 @@ class CaptureReader {
       return this.#refuse(name, offset, "it is not initialised yet", "submit the function after its declaration ran");
     // The text carries its own name with it.
     if (name === site.declaredName && found.value === this.#fn && !isWritten) return undefined;
-    return { name, binding, isWritten, value: found.value, child: this.#walk.child(found.value, this.#id, name) };
+    const child = this.#walk.child(found.value, this.#id, name);
+    return { name, binding, isWritten, value: found.value, child, ...(found.realm === undefined ? {} : { realm: found.realm }) };
   }
 
-  #find(name: string, isDeclared: boolean): { readonly value: unknown; readonly isInitialized: boolean } | undefined {
+  #find(name: string, isDeclared: boolean): FoundVariable | undefined {
+    const realm = this.#scopes.find(({ type }) => type === "Global")?.variables;
     for (const { type, variables } of this.#scopes) {
       if (type === "Global") {
         registerRealm(variables);
@@ -178,8 +188,9 @@ class CaptureReader {
       }
       const isHere = type.startsWith("With") ? name in variables : Object.hasOwn(variables, name);
       if (!isHere) continue;
+      const shared = type === "Script" && realm !== undefined ? { realm } : {};
       try {
-        return { value: (variables as Record<string, unknown>)[name], isInitialized: true };
+        return { value: (variables as Record<string, unknown>)[name], isInitialized: true, ...shared };
       } catch {
         // V8 shows a variable whose declaration has not run as a getter that throws.
         return { value: undefined, isInitialized: false };
@@ -188,14 +199,12 @@ class CaptureReader {
     return undefined;
   }
 
-  #findGlobal(name: string, global: object): { readonly value: unknown; readonly isInitialized: boolean } | undefined {
-    const descriptor = Object.getOwnPropertyDescriptor(global, name);
+  #findGlobal(name: string, realm: object): FoundVariable | undefined {
+    const descriptor = Object.getOwnPropertyDescriptor(realm, name);
     if (descriptor === undefined) return undefined;
+    if ("value" in descriptor) return { value: descriptor.value as unknown, isInitialized: true, realm };
     // The REPL offers the modules of Node as globals that load when they are touched.
-    const value: unknown =
-      "value" in descriptor
-        ? descriptor.value
-        : ((process.getBuiltinModule as (id: string) => unknown)(name) ?? descriptor.get?.call(global));
+    const value: unknown = (process.getBuiltinModule as (id: string) => unknown)(name) ?? descriptor.get?.call(realm);
     return { value, isInitialized: true };
   }
 

@@ -23,6 +23,8 @@ export interface Capture {
   readonly binding: Binding | undefined;
   readonly isWritten: boolean;
   readonly value?: unknown;
+  /** The global object of a variable that all scripts of its realm share: cells of a notebook, lines of the REPL. */
+  readonly realm?: object;
   /** Undefined also for an import, which the unit declares itself. */
   readonly child: Child;
 }
@@ -45,10 +47,14 @@ export interface FunctionDraft {
   readonly properties: Properties | undefined;
 }
 
+/** With the name, what makes two captures the same variable. */
+type CellKey = Binding | object | string;
+
 export interface Cell {
   readonly name: string;
-  readonly key: Binding | string;
+  readonly key: CellKey;
   readonly child: Child;
+  readonly realm: object | undefined;
   isWritten: boolean;
   isLate: boolean;
 }
@@ -66,11 +72,15 @@ export interface UnitPlan {
   readonly drafts: FunctionDraft[];
   readonly imports: Map<string, ImportedName>;
   readonly cells: Map<string, Cell>;
+  /** An object that holds variables which functions of several scripts share and write. */
+  box: NodeReference | undefined;
   readonly params: Map<FunctionDraft, Param[]>;
 }
 
 export interface PlanContext {
   refuse(node: number, obstruction: Obstruction, label?: string): void;
+  /** An object with these variables as its properties. */
+  boxNode(cells: readonly Cell[], parent: number): NodeReference;
   /** The node of a global, for a function that would otherwise see a variable of the unit under that name. */
   globalNode(name: string, parent: number): NodeReference;
 }
@@ -81,14 +91,51 @@ export function planUnits(drafts: readonly FunctionDraft[], context: PlanContext
   for (const draft of drafts) {
     let plan = byScript.get(draft.scriptId);
     if (plan === undefined) {
-      plan = { drafts: [], imports: new Map(), cells: new Map(), params: new Map() };
+      plan = { drafts: [], imports: new Map(), cells: new Map(), box: undefined, params: new Map() };
       byScript.set(draft.scriptId, plan);
     }
     plan.drafts.push(draft);
   }
   const plans = [...byScript.values()];
   for (const plan of plans) placeCaptures(plan, context);
+  shareOverScripts(plans, context);
   return plans;
+}
+
+/**
+ * A variable of the REPL or of a notebook belongs to all scripts, and texts of different scripts cannot declare it together. If one
+ * of them writes it, it becomes the property of an object that all of them have around them (`with`): slow, but one.
+ */
+function shareOverScripts(plans: readonly UnitPlan[], context: PlanContext): void {
+  const users = new Map<object, Map<string, { readonly plan: UnitPlan; readonly cell: Cell }[]>>();
+  for (const plan of plans) {
+    for (const cell of plan.cells.values()) {
+      if (cell.realm === undefined) continue;
+      const names = users.get(cell.realm) ?? new Map<string, { readonly plan: UnitPlan; readonly cell: Cell }[]>();
+      users.set(cell.realm, names);
+      names.set(cell.name, [...(names.get(cell.name) ?? []), { plan, cell }]);
+    }
+  }
+  for (const names of users.values()) {
+    const shared = [...names.values()].filter((uses) => uses.length > 1 && uses.some(({ cell }) => cell.isWritten));
+    const cells = shared.flatMap(([first]) => (first === undefined ? [] : [first.cell]));
+    if (cells.length === 0) continue;
+    const box = context.boxNode(cells, shared[0]?.[0]?.plan.drafts[0]?.id ?? 0);
+    for (const { plan, cell } of shared.flat()) {
+      plan.box = box;
+      plan.cells.delete(cell.name);
+      if (isModulePlan(plan)) context.refuse(plan.drafts[0]?.id ?? 0, SHARED_WRITE, cell.name);
+    }
+  }
+}
+
+const SHARED_WRITE: Obstruction = {
+  reason: "several functions share this variable and one of them writes it, which would be lost between processes",
+  wayOut: "keep it in an actor, or in a property of an object that all of them capture",
+};
+
+function isModulePlan(plan: UnitPlan): boolean {
+  return plan.drafts.some(({ site }) => site.needsModule);
 }
 
 function placeCaptures(plan: UnitPlan, context: PlanContext): void {
@@ -125,12 +172,19 @@ function claimCell(plan: UnitPlan, capture: Capture): void {
   const key = cellKey(capture);
   const cell = plan.cells.get(capture.name);
   if (cell === undefined)
-    plan.cells.set(capture.name, { name: capture.name, key, child: capture.child, isWritten: capture.isWritten, isLate: false });
+    plan.cells.set(capture.name, {
+      name: capture.name,
+      key,
+      child: capture.child,
+      realm: capture.realm,
+      isWritten: capture.isWritten,
+      isLate: false,
+    });
   else if (cell.key === key) cell.isWritten ||= capture.isWritten;
 }
 
-function cellKey({ binding, name }: Capture): Binding | string {
-  return binding ?? name;
+function cellKey({ binding, name, realm }: Capture): CellKey {
+  return realm ?? binding ?? name;
 }
 
 /**
@@ -142,14 +196,7 @@ function refuseSharedWrites(sharers: readonly { readonly draft: FunctionDraft; r
   if (new Set(sharers.map(({ capture }) => capture.value)).size === sharers.length) return;
   const [first] = sharers;
   if (first === undefined) return;
-  context.refuse(
-    first.draft.id,
-    {
-      reason: "several functions share this variable and one of them writes it, which would be lost between processes",
-      wayOut: "keep it in an actor, or in a property of an object that all of them capture",
-    },
-    first.capture.name,
-  );
+  context.refuse(first.draft.id, SHARED_WRITE, first.capture.name);
 }
 
 export interface BuiltUnit {
@@ -189,14 +236,14 @@ export function buildUnit(plan: UnitPlan): BuiltUnit {
   }
 
   const list = [...creators.values()].map(({ creator }) => creator);
-  const isModule = plan.drafts.some(({ site }) => site.needsModule);
+  const isModule = isModulePlan(plan);
   const isStrict = list.every(({ draft }) => draft.site.isStrict);
   const cells = [...plan.cells.values()];
   const placed = list.map((creator, index) => placeCreator(creator, `${prefix}_${index}`, prefix, !isStrict));
   const { text, startLine } = layOut(
     header(plan, cells, list.length, prefix, isModule, isStrict, first),
     placed,
-    isModule ? "}" : "})",
+    `}${plan.box === undefined ? "" : ")()}"}${isModule ? "" : ")"}`,
     isModule ? 0 : -1,
   );
   return {
@@ -206,7 +253,7 @@ export function buildUnit(plan: UnitPlan): BuiltUnit {
       base: first.base,
       startLine,
       text,
-      cells: cells.filter(({ isLate }) => !isLate).map(({ child }) => child),
+      cells: [...(plan.box === undefined ? [] : [plan.box]), ...cells.filter(({ isLate }) => !isLate).map(({ child }) => child)],
       lateCells: cells.filter(({ isLate }) => isLate).map(({ name, child }) => [name, child]),
     },
     instances,
@@ -230,10 +277,14 @@ function header(
     text += `import ${what} from${JSON.stringify(specifier)}${withAttributes};`;
   }
   text += isModule ? "export default " : "(";
-  text += `function(${prefix}){${isStrict ? `"use strict";` : ""}`;
+  text += `function(${prefix}){`;
+  // The first value is the object; a strict function may stand inside \`with\`, not contain it.
+  if (plan.box !== undefined) text += `with(${prefix}(0))return(function(){`;
+  if (isStrict) text += `"use strict";`;
   text += `${prefix}([${Array.from({ length: creatorCount }, (_, index) => `${prefix}_${index}`).join()}]);`;
   const now = cells.filter(({ isLate }) => !isLate);
-  const value = (cell: Cell): string => `${cell.name}=${prefix}(${now.indexOf(cell)})`;
+  const offset = plan.box === undefined ? 0 : 1;
+  const value = (cell: Cell): string => `${cell.name}=${prefix}(${now.indexOf(cell) + offset})`;
   const constants = now.filter(({ isWritten }) => !isWritten).map(value);
   const variables = [
     ...now.filter(({ isWritten }) => isWritten).map(value),

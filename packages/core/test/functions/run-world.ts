@@ -1,6 +1,6 @@
 /** Runs one world: a program in its own process and manner of starting, then a fresh receiver, then the comparison. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -12,6 +12,8 @@ export interface WorldCommand {
   readonly args: readonly string[];
   /** Given on standard input. */
   readonly input?: string;
+  /** Given one by one, each when the program asks for it with a prompt. */
+  readonly lines?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 }
@@ -55,7 +57,7 @@ export async function runWorld(t: TestContext, command: WorldCommand): Promise<v
 /** Enough for a test runner to start on a busy machine; a world that hangs is killed. */
 const WORLD_TIMEOUT_MS = 60_000;
 
-export async function run({ args, input, env, cwd }: WorldCommand): Promise<string> {
+export async function run({ args, input, lines, env, cwd }: WorldCommand): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const child = spawn(process.execPath, args, {
     cwd: cwd ?? worldsDirectory,
@@ -68,6 +70,17 @@ export async function run({ args, input, env, cwd }: WorldCommand): Promise<stri
   child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
   child.on("error", reject);
   child.on("close", (code) => (code === 0 ? resolve(output) : reject(new Error(`exit ${code}\n${output}\n${errors}`))));
-  child.stdin.end(input ?? "");
+  if (lines === undefined) child.stdin.end(input ?? "");
+  else answerPrompts(child, [...lines]);
   return await promise;
+}
+
+/** A REPL runs lines that await at the same time as later ones if it gets them all at once. */
+function answerPrompts(child: ChildProcessWithoutNullStreams, lines: string[]): void {
+  child.stdout.on("data", (chunk: Buffer) => {
+    if (!chunk.toString().endsWith("> ")) return;
+    const line = lines.shift();
+    if (line === undefined) child.stdin.end();
+    else child.stdin.write(`${line}\n`);
+  });
 }
