@@ -133,9 +133,16 @@ export class BlockTable {
     return freed;
   }
 
+  /** Takes these very blocks for `slot`. @returns false when they were not all free */
+  takeAt(first: number, count: number, slot: number): boolean {
+    return this.#claim(first, count, slot) === undefined;
+  }
+
   /** Which blocks are in use, by anybody, at this moment: 1 for used. */
   usage(): Uint8Array {
-    return Uint8Array.from(this.#words, (word) => (word === 0 ? 0 : 1));
+    const used = new Uint8Array(this.#words.length);
+    for (let block = 0; block < used.length; block++) used[block] = this.#words[block] === 0 ? 0 : 1;
+    return used;
   }
 
   /** The slot that holds a block, and whether it is sealed; undefined when it is free. */

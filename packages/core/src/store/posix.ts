@@ -25,6 +25,13 @@ const MFD_CLOEXEC = 1;
 const PR_SET_PDEATHSIG = 1;
 const SC_PAGESIZE = 30;
 
+/** Numbers of <linux/fs.h>, `PAGEMAP_SCAN` (Linux 6.7). */
+const PAGEMAP_SCAN = 0xc0606610;
+const PAGE_IS_FILE = 1n << 2n;
+const PAGE_IS_PRESENT = 1n << 3n;
+const PAGE_IS_SWAPPED = 1n << 4n;
+const WORDS_PER_REGION = 3;
+
 let koffi: Koffi | undefined;
 const bound = new Map<string, unknown>();
 
@@ -101,17 +108,50 @@ export function dropPages(address: Address, bytes: number): void {
   if (bind<Madvise>(MADVISE)(address, bytes, MADV_DONTNEED) !== 0) throw failed("madvise");
 }
 
-/** Gives the memory behind a shared mapping back to the system; it reads as zero afterwards. Linux only. */
-export function punchHole(address: Address, bytes: number): boolean {
-  return bind<Madvise>(MADVISE)(address, bytes, MADV_REMOVE) === 0;
+/** Runs of pages: first address, end address, each. */
+export type PageRuns = readonly (readonly [from: Address, to: Address])[];
+
+/**
+ * The pages of a private mapping that are no longer the file's, found by the kernel without telling about the others.
+ *
+ * @param pagemap `/proc/self/pagemap`, open
+ * @returns undefined when this kernel cannot, or when there are more than `maxRuns`
+ */
+export function scanWrittenPages(pagemap: number, address: Address, bytes: number, maxRuns: number): PageRuns | undefined {
+  const ioctl = bind<(descriptor: number, request: number, argument: BigUint64Array) => number>(
+    "int ioctl(int descriptor, unsigned long request, void *argument)",
+  );
+  const regions = new BigUint64Array(maxRuns * WORDS_PER_REGION);
+  // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, and four masks of categories:
+  // inverted, all of, any of, returned. "All of" not-a-file, and present or swapped.
+  const present = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
+  const range = [address, address + BigInt(bytes)] as const;
+  const output = [0n, library().address(regions), BigInt(maxRuns), 0n] as const;
+  const argument = BigUint64Array.of(96n, 0n, ...range, ...output, PAGE_IS_FILE, PAGE_IS_FILE, present, PAGE_IS_PRESENT);
+  const count = ioctl(pagemap, PAGEMAP_SCAN, argument);
+  if (count < 0 || count >= maxRuns) return undefined;
+  return Array.from({ length: count }, (_unused, run) => [
+    regions[run * WORDS_PER_REGION] ?? 0n,
+    regions[run * WORDS_PER_REGION + 1] ?? 0n,
+  ]);
 }
 
-/** Touches pages from a thread, so that the first write to them is as quick as later ones. False: this kernel cannot, or memory is short. */
+/** Touches pages of a shared mapping from a thread, so that the first write to them is as quick as later ones. False: not here, or not now. */
 export function populate(address: Address, bytes: number): Promise<boolean> {
+  return adviseFromThread(address, bytes, MADV_POPULATE_WRITE);
+}
+
+/** Gives the memory behind a shared mapping back to the system, from a thread; it reads as zero afterwards. False: not here. */
+export function punchHole(address: Address, bytes: number): Promise<boolean> {
+  return adviseFromThread(address, bytes, MADV_REMOVE);
+}
+
+/** The thread must be done before the process ends or unmaps. */
+function adviseFromThread(address: Address, bytes: number, advice: number): Promise<boolean> {
+  if (!linux) return Promise.resolve(false);
+  const madvise = bind<Madvise>(MADVISE);
   return new Promise((resolve) => {
-    bind<Madvise>(MADVISE).async(address, bytes, MADV_POPULATE_WRITE, (error: unknown, result: number) =>
-      resolve(error == null && result === 0),
-    );
+    madvise.async(address, bytes, advice, (error: unknown, result: number) => resolve(error == null && result === 0));
   });
 }
 

@@ -8,12 +8,13 @@ import { join } from "node:path";
 import { RaiaError } from "../base/errors.ts";
 import { type ApartView, ArenaBase, type ArenaLayout, layoutFor, readHeader, writeHeader } from "./arena.ts";
 import { BLOCK_BYTES } from "./block-table.ts";
-import { createMemoryFile, dropPages, map, pageBytes, remapPrivate, unmap, view } from "./posix.ts";
+import { createMemoryFile, dropPages, map, pageBytes, populate, punchHole, remapPrivate, unmap, view } from "./posix.ts";
+import type { TouchableMemory } from "./pretouch-loop.ts";
 import { writtenRuns } from "./written-pages.ts";
 
 const isLinux = process.platform === "linux";
 
-export class SharedArena extends ArenaBase {
+export class SharedArena extends ArenaBase implements TouchableMemory {
   /** What another process passes to `open`. */
   readonly path: string;
   readonly #descriptor: number;
@@ -84,6 +85,18 @@ export class SharedArena extends ArenaBase {
     const address = this.#private + BigInt(offset);
     if (!isLinux) return remapPrivate(address, this.#descriptor, offset, bytes);
     for (const run of writtenRuns(address, bytes, pageBytes())) dropPages(address + BigInt(run.offset), run.bytes);
+  }
+
+  populate(first: number, count: number): Promise<boolean> {
+    return populate(this.#addressOf(first), count * BLOCK_BYTES);
+  }
+
+  giveBack(first: number, count: number): Promise<boolean> {
+    return punchHole(this.#addressOf(first), count * BLOCK_BYTES);
+  }
+
+  #addressOf(block: number): bigint {
+    return this.#shared + BigInt(this.blocksOffset + block * BLOCK_BYTES);
   }
 
   /** Closes the file; a file in the temporary directory goes with that directory. The mappings stay, see above. */

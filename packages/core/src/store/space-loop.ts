@@ -46,6 +46,8 @@ export interface SpaceDependencies {
 const MAX_REQUESTS = 4096;
 const DISK_RETRY_MS = 500;
 const COLLECT_EVERY_MS = 1000;
+/** While somebody waits: blocks that were never sealed are given up without a message. */
+const LOOK_AGAIN_MS = 250;
 
 export class SpaceLoop {
   readonly #deps: SpaceDependencies;
@@ -180,15 +182,15 @@ export class SpaceLoop {
     this.#diskRetryAtMs = this.#deps.clock.nowMs() + DISK_RETRY_MS;
   }
 
-  /** Looks again when the oldest request must be refused, or a full disk may have room again. */
+  /** Looks again while somebody waits: to refuse the oldest, to try the disk anew, and for blocks freed in silence. */
   #setTimer(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
     const oldest = this.#requests[0];
     if (oldest === undefined) return;
     const nowMs = this.#deps.clock.nowMs();
-    const refuseInMs = oldest.askedAtMs + this.#timeoutMs - nowMs;
-    const retryInMs = this.#diskErrno === undefined ? refuseInMs : Math.min(refuseInMs, this.#diskRetryAtMs - nowMs);
+    const lookInMs = Math.min(LOOK_AGAIN_MS, oldest.askedAtMs + this.#timeoutMs - nowMs);
+    const retryInMs = this.#diskErrno === undefined ? lookInMs : Math.min(lookInMs, this.#diskRetryAtMs - nowMs);
     this.#timer = this.#deps.clock.after(Math.max(0, retryInMs), () => this.kick());
   }
 }

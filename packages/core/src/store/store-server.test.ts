@@ -152,6 +152,18 @@ test("store: when readers hold everything, room is waited for; a reader who leav
   await assert.rejects(refused, hasCode("STORE_FULL", { requestedBytes: 10 * BLOCK_BYTES, capacityBytes: 16 * BLOCK_BYTES }));
 });
 
+test("store: blocks that a process gives up in silence are found by those who wait", async () => {
+  const store = new StoreFixture(16);
+  const other = store.arena.attach(2);
+  const offset = other.allocate(16 * BLOCK_BYTES)!;
+  const served = store.server.requestSpace(5, BLOCK_BYTES);
+  await settle();
+  other.release(offset, 16 * BLOCK_BYTES);
+  store.clock.advance(250);
+
+  assert.equal(await served, offset);
+});
+
 test("store: more than the whole arena is refused at once", async () => {
   const store = new StoreFixture(16);
   await assert.rejects(store.server.requestSpace(5, 17 * BLOCK_BYTES), hasCode("STORE_FULL"));

@@ -16,6 +16,8 @@ import { overflowPrefix, Spiller } from "./spiller.ts";
 export interface StoreOptions extends Partial<SpaceLimits> {
   /** See `SpaceDependencies.askToCollect`. */
   readonly askToCollect?: () => void;
+  /** Called when an object was stored: the pretouch loop wants to know. */
+  readonly onStored?: () => void;
 }
 
 export interface StoreDependencies {
@@ -82,12 +84,14 @@ export class StoreServer {
   readonly #spiller: Spiller;
   readonly #space: SpaceLoop;
   readonly #limits: SpaceLimits;
+  readonly #onStored: () => void;
   /** How often each slot has died: what was waited for in an earlier life must not touch a later one. */
   readonly #deaths = new Map<number, number>();
 
   constructor({ arena, disk, clock }: StoreDependencies, options: StoreOptions = {}) {
     this.#arena = arena;
     this.#clock = clock;
+    this.#onStored = options.onStored ?? (() => {});
     this.#spiller = new Spiller(arena, disk);
     this.#limits = {
       maxSpillBytes: options.maxSpillBytes ?? DEFAULT_MAX_SPILL_BYTES,
@@ -117,6 +121,7 @@ export class StoreServer {
     }
     if (this.#table.wasFreed(id)) return this.#release(extent);
     this.#label(id, label, { kind: "sealed", extent });
+    this.#onStored();
     this.#space.kick();
   }
 

@@ -1,9 +1,11 @@
 /**
  * Which pages of a private mapping this process has written to. A page of the file is a page of the file until the
- * first write; then it is an anonymous copy, and the kernel tells in `/proc/self/pagemap`. Dropping only those keeps the
- * others mapped, so that the next reader of a gigabyte does not fault it in again.
+ * first write; then it is an anonymous copy, and the kernel tells in `/proc/self/pagemap`: by a scan (Linux 6.7), or
+ * entry by entry. Dropping only those keeps the others mapped, so that the next reader of a gigabyte does not fault it
+ * in again.
  */
 import { openSync, readSync } from "node:fs";
+import { scanWrittenPages } from "./posix.ts";
 
 export interface Run {
   /** Bytes from the start of the range. */
@@ -23,7 +25,7 @@ const CHUNK_ENTRIES = 32 * 1024;
 const PRESENT_OR_SWAPPED = 0xc0000000 | 0;
 const OF_A_FILE = 0x20000000;
 
-let descriptor: number | undefined;
+let pagemap = -1;
 const chunk = new Int32Array((CHUNK_ENTRIES * ENTRY_BYTES) / Int32Array.BYTES_PER_ELEMENT);
 
 /**
@@ -32,27 +34,40 @@ const chunk = new Int32Array((CHUNK_ENTRIES * ENTRY_BYTES) / Int32Array.BYTES_PE
  */
 export function writtenRuns(address: bigint, bytes: number, pageBytes: number): readonly Run[] {
   const whole = [{ offset: 0, bytes }];
-  if (bytes < ASK_FROM_BYTES) return whole;
+  if (bytes < ASK_FROM_BYTES || !openPagemap()) return whole;
+  const scanned = scanWrittenPages(pagemap, address, bytes, MAX_RUNS);
+  if (scanned !== undefined) return scanned.map(([from, to]) => ({ offset: Number(from - address), bytes: Number(to - from) }));
+  return readWrittenRuns(address, bytes, pageBytes) ?? whole;
+}
+
+function openPagemap(): boolean {
+  if (pagemap >= 0) return true;
+  try {
+    pagemap = openSync("/proc/self/pagemap", "r");
+    return true;
+  } catch {
+    // Hidden by some sandboxes: then all pages count as written.
+    return false;
+  }
+}
+
+/** The slow way, for older kernels. @returns undefined when there are too many, or the system does not tell */
+export function readWrittenRuns(address: bigint, bytes: number, pageBytes: number): readonly Run[] | undefined {
+  if (!openPagemap()) return undefined;
   const runs: { offset: number; bytes: number }[] = [];
   const pageCount = Math.ceil(bytes / pageBytes);
   const firstPage = Number(address / BigInt(pageBytes));
   for (let done = 0; done < pageCount; done += CHUNK_ENTRIES) {
     const count = Math.min(CHUNK_ENTRIES, pageCount - done);
-    if (!readEntries(firstPage + done, count)) return whole;
+    if (!readEntries(firstPage + done, count)) return undefined;
     addRuns(runs, done, count, pageBytes);
-    if (runs.length > MAX_RUNS) return whole;
+    if (runs.length > MAX_RUNS) return undefined;
   }
   return runs;
 }
 
 function readEntries(page: number, count: number): boolean {
-  try {
-    descriptor ??= openSync("/proc/self/pagemap", "r");
-    return readSync(descriptor, chunk, 0, count * ENTRY_BYTES, page * ENTRY_BYTES) === count * ENTRY_BYTES;
-  } catch {
-    // Hidden by some sandboxes: then all pages count as written.
-    return false;
-  }
+  return readSync(pagemap, chunk, 0, count * ENTRY_BYTES, page * ENTRY_BYTES) === count * ENTRY_BYTES;
 }
 
 function addRuns(runs: { offset: number; bytes: number }[], done: number, count: number, pageBytes: number): void {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -85,6 +85,22 @@ test("arena: what one writes another reads, and a reader's own writes stay with 
     await end(child);
     arena.close();
   }
+});
+
+test("arena: memory can be touched ahead, and given back", { skip: process.platform !== "linux" }, async () => {
+  const arena = SharedArena.create({ capacityBytes: 8 * MiB, slot: NODE_SLOT, directory: tmpdir() });
+  const memoryBytes = (): number => statSync(arena.path).blocks * 512;
+  const offset = arena.allocate(BLOCK_BYTES)!;
+  arena.writable(offset, BLOCK_BYTES).fill(7);
+  const beforeBytes = memoryBytes();
+
+  // Linux 5.14 and later; before, it says that it cannot.
+  const couldTouch = await arena.populate(0, 64);
+  assert.equal(memoryBytes() - beforeBytes, couldTouch ? 63 * BLOCK_BYTES : 0);
+  assert.equal(arena.writable(offset, 1)[0], 7, "touching changes nothing");
+  assert.ok(await arena.giveBack(0, 64));
+  assert.equal(memoryBytes(), beforeBytes - BLOCK_BYTES);
+  arena.close();
 });
 
 test("arena: a buffer cannot be moved away from the one who watches it", () => {
