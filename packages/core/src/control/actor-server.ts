@@ -10,15 +10,15 @@ import type { PlacementRequest } from "../scheduling/cluster-view.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { Infer } from "../wire/schema.ts";
 import type { Handlers } from "../wire/service.ts";
-import { type ActorEvent, type ActorState, firstLife } from "./actor-machine.ts";
-import { ACTORS, ActorPerformer, lifeChanges, type PerformerDeps } from "./actor-performer.ts";
+import { type ActorEvent, type ActorState, firstLife, type Life } from "./actor-machine.ts";
+import { ACTOR_LIVES, ACTORS, ActorPerformer, lifeChanges, type PerformerDeps } from "./actor-performer.ts";
 import { ActorPlacement } from "./actor-placement.ts";
 import { type ActorEntry, ActorTable, type DeadActor, jobOfActor, viewOf } from "./actor-table.ts";
 import { ActorWatchers } from "./actor-watchers.ts";
 import { type ControlLimits, checkLimit } from "./control-limits.ts";
 import type { MembershipServer } from "./membership-server.ts";
 import { placementRequestOf } from "./place-actor-policy.ts";
-import { encodeRecord, ownBytes } from "./record-codec.ts";
+import { decodeRecord, encodeRecord, LifeRecord, ownBytes } from "./record-codec.ts";
 import type { RecordStore } from "./record-store.ts";
 
 type Served = "createActor" | "getActorByName" | "watchActor" | "killActor" | "actorOutOfScope" | "listActors" | "explainActor";
@@ -98,6 +98,26 @@ export class ActorServer {
 
   hasActors(jobId: string): boolean {
     return this.#actors.ofJob(jobId).length > 0;
+  }
+
+  /** What an earlier control process knew; the nodes say what of it is still there. */
+  async load(): Promise<void> {
+    const { clock, isJobRunning, membership, store } = this.#deps;
+    const lives = new Map((await store.load(ACTOR_LIVES)).map(({ key, value }) => [key, decodeRecord(LifeRecord, value)]));
+    for (const { key, value } of await store.load(ACTORS)) {
+      const record = lives.get(key);
+      if (record === undefined) continue;
+      const spec = decodeRecord(ActorSpec, value);
+      const { home, incarnation, outlivesJob, restarts } = record;
+      const life: Life = { ...firstLife(spec.maxRestarts), incarnation, restarts };
+      const state: ActorState =
+        home === undefined ? { kind: "creating", life, nodeId: "" } : { kind: "alive", life, home, sinceMs: clock.nowMs() };
+      const performer = this.#performerOf(this.#add(spec, state, outlivesJob, placementRequestOf(spec)));
+      if (!outlivesJob && !isJobRunning(spec.jobId)) performer.handle({ kind: "jobEnded" });
+      // Whether and where it was being started is not known: the next number makes an older start count for nothing.
+      else if (home === undefined) performer.handle({ kind: "refused", incarnation });
+      if (home !== undefined) membership.expect(home.nodeId);
+    }
   }
 
   // -- asked by drivers and workers ---------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ export class ActorTable {
     if (spec.name !== undefined) this.#byName.set(nameKey(spec.namespace, spec.name), entry);
     this.#byOwner.add(spec.ownerId, entry);
     this.#byJob.add(spec.jobId, entry);
+    this.moved(entry);
     return entry;
   }
 

@@ -133,6 +133,8 @@ export class Peer {
 export interface NodeOptions {
   readonly cpus?: number;
   readonly labels?: Record<string, string>;
+  /** What it says that it hosts. */
+  readonly hosted?: readonly Infer<typeof HostedActor>[];
 }
 
 type Answer = Infer<typeof ActorStarted>;
@@ -149,13 +151,14 @@ export class FakeNode {
   /** What the next start is answered with. */
   onStart: (spec: ActorSpec, incarnation: number) => Answer | Promise<Answer>;
   onStop: () => Promise<void> = () => Promise.resolve();
-  hosted: Infer<typeof HostedActor>[] | undefined;
+  hosted: readonly Infer<typeof HostedActor>[] | undefined;
   #workers = 0;
 
   constructor(fixture: ControlFixture, id: string, options: NodeOptions) {
     this.#fixture = fixture;
     this.#options = options;
     this.id = id;
+    this.hosted = options.hosted;
     this.onStart = () => this.alive();
   }
 

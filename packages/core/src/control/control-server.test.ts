@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { printTable } from "../base/machine.ts";
-import { ControlFixture } from "./control-fixture.ts";
+import { actorSpec, ControlFixture } from "./control-fixture.ts";
 import { jobEvents, jobTable } from "./job-machine.ts";
 import { membershipEvents, membershipTable } from "./membership-machine.ts";
 import { MemoryRecordStore } from "./memory-record-store.ts";
@@ -298,4 +298,63 @@ test("control: the next process finds pairs, functions and jobs, and gives no jo
   );
   assert.equal(second.server.counters.functions.functions, 0);
   assert.deepEqual(await store.load("functions"), []);
+});
+
+test("control: the next process takes over the actors that nodes still have, and restarts the others under new numbers", async () => {
+  const store = new MemoryRecordStore();
+  const first = await ControlFixture.start({ store });
+  const node = await first.node("n1");
+  const driver = await first.driver("driver");
+  const { jobId } = driver;
+  const kept = actorSpec(jobId, "driver", { className: "Kept", maxRestarts: -1 });
+  const gone = actorSpec(jobId, "driver", { className: "Gone", name: "gone", maxRestarts: -1 });
+  const starting = actorSpec(jobId, "driver", { className: "Starting" });
+  await driver.peer.createActor(kept);
+  await driver.peer.createActor(gone);
+  await first.settle();
+  node.onStart = () => new Promise(() => {});
+  await driver.peer.createActor(starting);
+  const killed = actorSpec(jobId, "driver", { className: "Killed" });
+  await driver.peer.createActor(killed);
+  await first.answer(driver.peer.control.killActor({ actorId: killed.actorId, noRestart: true }));
+
+  const second = await ControlFixture.start({ store });
+  const watcher = await second.peer("driver");
+  for (const { actorId } of [kept, gone, starting]) await second.answer(watcher.control.watchActor({ actorId }));
+  const back = await second.node("n1", {
+    hosted: [
+      { actorId: kept.actorId, incarnation: 1 },
+      { actorId: starting.actorId, incarnation: 1 },
+    ],
+  });
+  await second.pass(1_000);
+
+  assert.deepEqual(back.started.toSorted(), ["Gone 2", "Starting 2"]);
+  assert.deepEqual(back.stopped, [`${starting.actorId.slice(0, 2)} 1 0`]);
+  assert.deepEqual(
+    watcher.views
+      .map(({ actorId, state, incarnation }) => `${actorId === gone.actorId ? "gone" : "starting"} ${state} ${incarnation}`)
+      .toSorted(),
+    ["gone alive 2", "gone restarting 2", "starting alive 2"],
+  );
+  const found = await second.answer(watcher.control.watchActor({ actorId: kept.actorId }));
+  assert.deepEqual([found.view.state, found.view.incarnation, found.view.address], ["alive", 1, "n1/1"]);
+});
+
+test("control: a node that the next process waits for in vain is dead, and so is what it had", async () => {
+  const store = new MemoryRecordStore();
+  const first = await ControlFixture.start({ store });
+  await first.node("n1");
+  const { peer, jobId } = await first.driver("driver");
+  const spec = actorSpec(jobId, "driver");
+  await peer.createActor(spec);
+  await first.settle();
+
+  const second = await ControlFixture.start({ store });
+  const watcher = await second.peer("driver");
+  await second.answer(watcher.control.watchActor({ actorId: spec.actorId }));
+  await second.pass(10_000);
+
+  assert.equal(watcher.views.at(-1)?.cause?.kind, "node-died");
+  assert.deepEqual(await store.load("actors"), []);
 });

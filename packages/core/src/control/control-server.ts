@@ -80,6 +80,7 @@ export class ControlServer {
     await this.#kv.load();
     await this.#functions.load();
     await this.#jobs.load();
+    await this.#actors.load();
   }
 
   /** Serves a peer that has proved who it is. */

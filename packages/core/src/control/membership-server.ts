@@ -38,6 +38,8 @@ export interface MembershipDeps {
 
 /** A node that was killed is declared dead within a second; one that dials again on the same machine needs a tenth of this. */
 const NODE_GRACE_MS = 500;
+/** After a restart of control: the nodes notice, and dial again with pauses that grow. */
+const EXPECTED_GRACE_MS = 10_000;
 
 export class MembershipServer {
   readonly #deps: MembershipDeps;
@@ -64,12 +66,13 @@ export class MembershipServer {
     this.#nodes.reserve(nodeId, resources);
   }
 
-  /** A node that an earlier control process knew: it has as long to come back as one whose connection was just lost. */
+  /** A node that an earlier control process knew: it has time to find this one. */
   expect(nodeId: string): void {
     if (this.#nodes.get(nodeId) !== undefined) return;
-    const entry = this.#nodes.add(nodeId);
+    const entry = this.#nodes.add(nodeId, EXPECTED_GRACE_MS);
     this.#feed(entry, { kind: "registered" });
     this.#feed(entry, { kind: "connectionLost" });
+    entry.graceMs = NODE_GRACE_MS;
   }
 
   /** Tells every node that can be reached. */
@@ -126,7 +129,7 @@ export class MembershipServer {
     if (known?.machine.state.kind === "dead") this.#feed(known, { kind: "registered" });
     if (known === undefined) checkLimit("maxNodes", this.#nodes.size + 1, this.#deps.limits);
     if (known !== undefined && known.connection === peer) return {};
-    const entry = known ?? this.#nodes.add(nodeId);
+    const entry = known ?? this.#nodes.add(nodeId, NODE_GRACE_MS);
     const old = entry.connection;
     entry.connection = peer;
     entry.address = request.address;
@@ -162,7 +165,7 @@ export class MembershipServer {
       switch (effect.kind) {
         case "startGrace":
           entry.lostAtMs = clock.nowMs();
-          entry.grace = clock.after(NODE_GRACE_MS, () => this.#feed(entry, { kind: "graceOver" }));
+          entry.grace = clock.after(entry.graceMs, () => this.#feed(entry, { kind: "graceOver" }));
           break;
         case "stopGrace":
           entry.grace?.cancel();

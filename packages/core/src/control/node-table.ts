@@ -15,6 +15,8 @@ export interface NodeEntry {
   total: ResourceSet;
   available: ResourceSet;
   labels: Labels;
+  /** How long it may be lost before it counts as dead. */
+  graceMs: number;
   grace: Timer | undefined;
   lostAtMs: number;
 }
@@ -38,7 +40,7 @@ export class NodeTable {
     return this.#members.get(id) ?? this.#dead.get(id);
   }
 
-  add(id: string): NodeEntry {
+  add(id: string, graceMs: number): NodeEntry {
     const entry: NodeEntry = {
       id,
       machine: new Machine("membership", membershipTable, { kind: "absent" }),
@@ -47,6 +49,7 @@ export class NodeTable {
       total: resourceSet([]),
       available: resourceSet([]),
       labels: {},
+      graceMs,
       grace: undefined,
       lostAtMs: 0,
     };

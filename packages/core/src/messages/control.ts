@@ -35,7 +35,7 @@ export const RegisterNode = message(125, "RegisterNode", {
   address: str,
   total: Quantities,
   labels: dict(str),
-  /** What it hosts, when it registers again after its connection was lost: reports may have been lost with it. */
+  /** What it hosts, when it registers again after its connection or control itself was lost: reports may have been lost too. */
   actors: opt(list(HostedActor)),
 });
 export const NodeRow = struct("NodeRow", {
