@@ -1,62 +1,121 @@
-/** A growable buffer to write to. When it grows, `buffer` is another one; slices taken before stay as they are. */
+/**
+ * A buffer that grows while it is written. Everything is little endian. Strings have no length of their own: whoever writes
+ * one says how long it is. Growing replaces `buffer`; slices of the old one stay valid and keep what they showed.
+ */
+import { RaiaError } from "./errors.ts";
+
+/** What one writer holds at most; a longer message is a mistake or belongs into the store. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+const scratch = new Float64Array(1);
+const scratchBytes = new Uint8Array(scratch.buffer);
+
 export class ByteWriter {
   buffer: Buffer;
   position = 0;
 
-  constructor(initialBytes = 256) {
-    this.buffer = Buffer.allocUnsafeSlow(initialBytes);
+  constructor(initialBytes: number) {
+    this.buffer = Buffer.allocUnsafeSlow(Math.max(16, initialBytes));
   }
 
-  /** Makes room for `count` more bytes. */
-  ensure(count: number): void {
-    const needed = this.position + count;
-    if (needed <= this.buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.buffer.length));
-    this.buffer.copy(larger, 0, 0, this.position);
-    this.buffer = larger;
+  /** Makes room for `bytes` more. @throws {RaiaError} LIMIT_EXCEEDED past 2 GiB */
+  ensure(bytes: number): void {
+    if (this.position + bytes > this.buffer.length) this.#grow(bytes);
   }
 
   u8(value: number): void {
-    this.ensure(1);
+    if (this.position >= this.buffer.length) this.#grow(1);
     this.buffer[this.position++] = value;
+  }
+
+  u16(value: number): void {
+    this.ensure(2);
+    const { buffer, position } = this;
+    buffer[position] = value;
+    buffer[position + 1] = value >>> 8;
+    this.position = position + 2;
   }
 
   u32(value: number): void {
     this.ensure(4);
-    this.buffer.writeUInt32LE(value, this.position);
+    this.setU32(this.position, value);
     this.position += 4;
   }
 
   i32(value: number): void {
-    this.ensure(4);
-    const { buffer, position } = this;
-    buffer[position] = value;
-    buffer[position + 1] = value >> 8;
-    buffer[position + 2] = value >> 16;
-    buffer[position + 3] = value >> 24;
-    this.position = position + 4;
+    this.u32(value);
   }
 
   f64(value: number): void {
     this.ensure(8);
-    this.buffer.writeDoubleLE(value, this.position);
-    this.position += 8;
+    const { buffer, position } = this;
+    scratch[0] = value;
+    for (let i = 0; i < 8; i++) buffer[position + i] = scratchBytes[i] as number;
+    this.position = position + 8;
   }
 
-  /** Seven bits a byte, lowest first; up to 2^32 - 1. */
+  /** Seven bits a byte, the lowest first. @param value an integer from 0 to 2^53 - 1 */
   varuint(value: number): void {
-    this.ensure(5);
+    this.ensure(8);
+    const { buffer } = this;
+    let at = this.position;
     let rest = value;
-    while (rest > 127) {
-      this.buffer[this.position++] = (rest & 127) | 128;
+    while (rest > 0x7fffffff) {
+      buffer[at++] = (rest % 128) | 0x80;
+      rest = Math.floor(rest / 128);
+    }
+    while (rest > 0x7f) {
+      buffer[at++] = (rest & 0x7f) | 0x80;
       rest >>>= 7;
     }
-    this.buffer[this.position++] = rest;
+    buffer[at++] = rest;
+    this.position = at;
   }
 
-  bytes(bytes: Uint8Array): void {
-    this.ensure(bytes.byteLength);
-    this.buffer.set(bytes, this.position);
-    this.position += bytes.byteLength;
+  bytes(source: Uint8Array): void {
+    const { length } = source;
+    this.ensure(length);
+    const { buffer, position } = this;
+    // Calling into the runtime's copy costs more than a few bytes.
+    if (length > 32) buffer.set(source, position);
+    else for (let i = 0; i < length; i++) buffer[position + i] = source[i] as number;
+    this.position = position + length;
+  }
+
+  /** UTF-8. @returns the bytes written */
+  string(text: string): number {
+    this.ensure(text.length * 3);
+    const written = this.buffer.utf8Write(text, this.position);
+    this.position += written;
+    return written;
+  }
+
+  /** Overwrites what was written earlier. */
+  setU32(at: number, value: number): void {
+    const { buffer } = this;
+    buffer[at] = value;
+    buffer[at + 1] = value >>> 8;
+    buffer[at + 2] = value >>> 16;
+    buffer[at + 3] = value >>> 24;
+  }
+
+  /** A copy of what was written; the writer starts anew. */
+  take(): Buffer {
+    const taken = Buffer.allocUnsafeSlow(this.position);
+    this.buffer.copy(taken, 0, 0, this.position);
+    this.position = 0;
+    return taken;
+  }
+
+  reset(): void {
+    this.position = 0;
+  }
+
+  #grow(bytes: number): void {
+    const needed = this.position + bytes;
+    if (needed > MAX_BYTES) throw new RaiaError("LIMIT_EXCEEDED", { limit: "bytes of one message", maximum: MAX_BYTES, needed });
+    const larger = Buffer.allocUnsafeSlow(Math.min(MAX_BYTES, Math.max(needed, this.buffer.length * 2)));
+    this.buffer.copy(larger, 0, 0, this.position);
+    this.buffer = larger;
   }
 }

@@ -22,7 +22,7 @@ import type { RecordStore } from "./record-store.ts";
 
 const ADDRESS = "control";
 /** Turns after which everything that could happen without time passing has happened. */
-const MAX_TURNS = 300;
+const MAX_TURNS = 200;
 
 export class ControlFixture {
   readonly clock = new FakeClock();
@@ -135,6 +135,8 @@ export interface NodeOptions {
   readonly labels?: Record<string, string>;
   /** What it says that it hosts. */
   readonly hosted?: readonly Infer<typeof HostedActor>[];
+  readonly onStart?: FakeNode["onStart"];
+  readonly onStop?: FakeNode["onStop"];
 }
 
 type Answer = Infer<typeof ActorStarted>;
@@ -150,7 +152,7 @@ export class FakeNode {
   connection!: Connection;
   /** What the next start is answered with. */
   onStart: (spec: ActorSpec, incarnation: number) => Answer | Promise<Answer>;
-  onStop: () => Promise<void> = () => Promise.resolve();
+  onStop: (actorId: string, incarnation: number) => Promise<void>;
   hosted: readonly Infer<typeof HostedActor>[] | undefined;
   #workers = 0;
 
@@ -159,7 +161,8 @@ export class FakeNode {
     this.#options = options;
     this.id = id;
     this.hosted = options.hosted;
-    this.onStart = () => this.alive();
+    this.onStart = options.onStart ?? (() => this.alive());
+    this.onStop = options.onStop ?? (() => Promise.resolve());
   }
 
   alive(): Answer {
@@ -178,7 +181,7 @@ export class FakeNode {
       },
       stopActor: async ({ actorId, incarnation, graceMs }) => {
         this.stopped.push(`${actorId.slice(0, 2)} ${incarnation} ${graceMs}`);
-        await this.onStop();
+        await this.onStop(actorId, incarnation);
         return {};
       },
       jobEnded: ({ jobId }) => void this.endedJobs.push(jobId),

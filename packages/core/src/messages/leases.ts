@@ -46,7 +46,11 @@ export const TaskUnblocked = message(28, "TaskUnblocked", { leaseIds: list(str) 
 export const ExplainLease = message(29, "ExplainLease", { leaseId: str });
 export const LeaseExplanation = message(30, "LeaseExplanation", { state: str, position: opt(u53), reasons: list(str) });
 
+/** Worker to node: an actor has ended itself. */
+export const ActorExited = message(38, "ActorExited", { actorId: str });
+
 export const leaseService = service("lease", {
+  actorExited: oneWay(ActorExited),
   requestLease: unary(RequestLease, LeaseReply),
   cancelLease: oneWay(CancelLease),
   returnLease: oneWay(ReturnLease),

@@ -67,6 +67,8 @@ const INFEASIBLE_AFTER_MS = 5000;
 const WAITING_PER_CPU = 8;
 const IDLE_WORKER_MS = 10_000;
 const REGISTER_TIMEOUT_MS = 60_000;
+/** For calls that an ending actor has accepted, and its disposal. */
+const EXIT_GRACE_MS = 30_000;
 
 export class NodeServer {
   readonly #deps: NodeDependencies;
@@ -268,6 +270,10 @@ export class NodeServer {
         for (const leaseId of leaseIds) this.#queue.unblock(leaseId);
         return {};
       },
+      actorExited: ({ actorId }, peer) => {
+        const actor = this.#actors.get(actorId);
+        if (actor?.worker?.workerId === peer.peerId) void this.#stopActor(actor, EXIT_GRACE_MS, "exited");
+      },
       explainLease: ({ leaseId }) => this.#queue.explain(leaseId),
     };
   }
@@ -414,7 +420,7 @@ export class NodeServer {
   }
 
   /** Ends an actor: gracefully when there is time for it; its process goes with it unless others live there. */
-  async #stopActor(actor: HostedActor, graceMs: number): Promise<void> {
+  async #stopActor(actor: HostedActor, graceMs: number, kind = "killed-by-user"): Promise<void> {
     const { worker } = actor;
     if (worker === undefined) {
       this.#forgetActor(actor);
@@ -433,7 +439,7 @@ export class NodeServer {
     }
     if (this.#actors.get(actor.spec.actorId) !== actor) return;
     this.#forgetActor(actor);
-    this.#reports?.actorEnded({ actorId: actor.spec.actorId, incarnation: actor.incarnation, cause: { kind: "killed-by-user", pid: worker.pid }, intended: true });
+    this.#reports?.actorEnded({ actorId: actor.spec.actorId, incarnation: actor.incarnation, cause: { kind, pid: worker.pid }, intended: true });
     if (worker.actorIds.size === 0 && worker.leaseIds.size === 0) this.#pool.stop(worker, { by: "node" }, isAlone && graceMs === 0 ? 0 : undefined);
   }
 

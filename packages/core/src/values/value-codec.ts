@@ -10,7 +10,7 @@
 import { types } from "node:util";
 import { ByteWriter } from "../base/byte-writer.ts";
 import { RaiaError } from "../base/errors.ts";
-import { PACKED, tag } from "./value-tags.ts";
+import { PACKED, tag } from "./tmp-tags.ts";
 import { GraphDecoder } from "./value-graph-decoder.ts";
 import { GraphEncoder } from "./value-graph-encoder.ts";
 

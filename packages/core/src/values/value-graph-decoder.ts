@@ -1,8 +1,8 @@
 /** Reads values. Whatever the bytes say, it allocates no more than they could hold, and stops with PROTOCOL. */
 import { type ErrorCode, errorCatalogue, type Facts, RaiaError } from "../base/errors.ts";
-import { codecOfId } from "./class-registry.ts";
+import { codecOfId } from "./tmp-registry.ts";
 import type { ValueHooks } from "./value-codec.ts";
-import { BUFFER_KIND, DATA_VIEW_KIND, FLOAT16_KIND, MAX_DEPTH, tag, viewKinds } from "./value-tags.ts";
+import { BUFFER_KIND, DATA_VIEW_KIND, FLOAT16_KIND, MAX_DEPTH, tag, viewKinds } from "./tmp-tags.ts";
 
 export class GraphDecoder {
   readonly #bytes: Buffer;

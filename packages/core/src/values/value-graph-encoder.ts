@@ -2,10 +2,10 @@
 import { types } from "node:util";
 import { ByteWriter } from "../base/byte-writer.ts";
 import { RaiaError } from "../base/errors.ts";
-import { codecOfPrototype } from "./class-registry.ts";
+import { codecOfPrototype } from "./tmp-registry.ts";
 import { type ValueHooks, writeBigint, writeNumber, writeString } from "./value-codec.ts";
 import { pathTo } from "./value-path.ts";
-import { BUFFER_KIND, DATA_VIEW_KIND, FLOAT16_KIND, MAX_DEPTH, tag, viewKinds } from "./value-tags.ts";
+import { BUFFER_KIND, DATA_VIEW_KIND, FLOAT16_KIND, MAX_DEPTH, tag, viewKinds } from "./tmp-tags.ts";
 
 /** Symbol that marks what the hooks know; the same in every copy of the library. */
 const brand = Symbol.for("raia.brand");

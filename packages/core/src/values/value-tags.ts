@@ -1,75 +1,85 @@
-/** First byte of every value. The small form uses the first group alone; the general form is a graph of all of them. */
+/**
+ * The first byte of an encoded value, and the limits. Both forms share the tags: the small form uses those below `packed`
+ * alone, the packed form is a header, a body of any tags, and binary parts (see value-packing.ts).
+ */
 export const tag = {
-  undefined: 0,
-  null: 1,
-  true: 2,
-  false: 3,
+  undefined: 0x00,
+  null: 0x01,
+  false: 0x02,
+  true: 0x03,
   /** i32 */
-  int: 4,
+  int32: 0x04,
   /** f64 */
-  double: 5,
+  double: 0x05,
+  /** Two's complement, 8 bytes. */
+  bigint64: 0x06,
+  /** u8 sign, varuint length, magnitude, most significant byte first */
+  bigint: 0x07,
   /** u8 length, one byte a character */
-  latin1: 6,
-  /** u32 length, UTF-8 */
-  utf8: 7,
-  /** u32 length, UTF-16: strings with lone surrogates */
-  utf16: 8,
-  /** u32 length, decimal digits */
-  bigint: 9,
-  /** u32 length */
-  bytes: 10,
-  /** u32 length; a Node Buffer */
-  buffer: 11,
-  /** u32 count, items */
-  array: 12,
-  /** u32 count, then key (latin1 or utf8 or utf16) and value */
-  object: 13,
-  /** u8 */
-  byte: 14,
-  // General form only
-  /** u32: an object that came before */
-  same: 16,
-  map: 17,
-  set: 18,
-  date: 19,
-  regexp: 20,
-  error: 21,
-  /** then a primitive */
-  boxed: 22,
-  /** u32 length, u32 count, then index and item */
-  sparse: 23,
-  /** u8 kind, f64 offset, f64 length, then its buffer */
-  view: 24,
-  /** u32 part */
-  arrayBuffer: 25,
-  /** kind, payload */
-  branded: 26,
-  /** id, version, plain */
-  coded: 27,
-  /** u32 count, keys and values, as object; prototype null */
-  nullObject: 28,
-  raiaError: 29,
-  hole: 30,
+  latin1: 0x08,
+  utf8: 0x09,
+  utf16: 0x0a,
+  /** varuint length, bytes */
+  buffer: 0x0b,
+  uint8Array: 0x0c,
+  /** varuint length, elements */
+  array: 0x0d,
+  /** varuint count, then key and value in turn */
+  object: 0x0e,
+  /** In an array: nothing at this index. */
+  hole: 0x0f,
+
+  /** Begins the packed form; everything from here on occurs in its body only. */
+  packed: 0x10,
+  /** varuint number of an object that came before */
+  reference: 0x11,
+  /** varuint count, keys, values. The keys are remembered as a shape. */
+  record: 0x12,
+  /** varuint number of a shape, values */
+  sameRecord: 0x13,
+  /** Like `object`, with no prototype. */
+  nullObject: 0x14,
+  /** varuint length, varuint count, index and value in turn, varuint count, key and value in turn */
+  sparseArray: 0x15,
+  map: 0x16,
+  set: 0x17,
+  date: 0x18,
+  regExp: 0x19,
+  /** A primitive in an object: `new Number(1)`. */
+  boxed: 0x1a,
+  error: 0x1b,
+  /** varuint number of a view */
+  binary: 0x1c,
+  /** string kind, payload: what the layers above put in (refs, handles) */
+  branded: 0x1d,
+  /** string id, varuint version, payload: an instance of a registered class */
+  coded: 0x1e,
+  /** u8 library, u8 form, varuint number of a view */
+  arrow: 0x1f,
+  /** u8 kind of container; its contents come after the root value, so that deep values need no deep recursion */
+  later: 0x20,
+
+  /** The integers 0 to 127 are one byte. */
+  firstSmallInteger: 0x80,
 } as const;
 
-/** Marks the packed general form: outside of every tag above. */
-export const PACKED = 0x80;
+/** Containers that can be made empty and filled afterwards; the byte behind `tag.later`. */
+export const laterKind = { array: 0, object: 1, nullObject: 2, map: 3, set: 4 } as const;
 
-export const MAX_DEPTH = 2000;
+/** Past this a value takes the packed form, whose binary parts are not copied by the encoder. */
+export const MAX_SMALL_BYTES = 64 * 1024;
+export const MAX_SMALL_DEPTH = 8;
 
-export const viewKinds = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-] as const;
-export const DATA_VIEW_KIND = 100;
-export const BUFFER_KIND = 101;
-export const FLOAT16_KIND = 102;
+/** Containers inside one another before contents are put off. Both sides recurse this far: about 150 KiB of a stack of 1 MiB. */
+export const MAX_NESTING = 300;
+
+/** Shapes remembered in one value, and keys in each: rows of tables have few shapes, dictionaries have too many keys to compare. */
+export const MAX_SHAPES = 1000;
+export const MAX_SHAPE_KEYS = 64;
+
+/** Length byte of a key that stands for: a string value follows. */
+export const LONG_KEY = 0xff;
+export const MAX_SHORT_KEY = 64;
+
+/** The property by which the layers above mark what they can send. */
+export const brandSymbol: symbol = Symbol.for("raia.brand");

@@ -61,6 +61,7 @@ export class Connection {
   #slabStart = 0;
   #frameStart = 0;
   #batchTag = 0;
+  #isRestful = false;
   #batchChannel = 0;
 
   /** Output of this turn. Hot codecs write here after `openBatch`. */
@@ -189,6 +190,16 @@ export class Connection {
     }
   }
 
+  /** From now on the process stays alive for this connection only while a call is pending. For drivers. */
+  restIdle(): void {
+    this.#isRestful = true;
+    if (this.#calls.size === 0) this.#restKeepsAlive();
+  }
+
+  #restKeepsAlive(): void {
+    if (this.#isRestful) this.#stream.keepAlive(false);
+  }
+
   close(reason: string): void {
     if (this.#closedReason !== undefined) return;
     this.flush();
@@ -292,6 +303,7 @@ export class Connection {
     const pending = this.#calls.get(call);
     if (pending === undefined) throw new RaiaError("PROTOCOL", { reason: "reply to no call", call });
     this.#calls.delete(call);
+    if (this.#calls.size === 0) this.#restKeepsAlive();
     if (kind === frameKind.failure) pending.reject(readFailure(body));
     else pending.resolve(pending.reply.check(body, pending.reply.name));
   }
@@ -313,6 +325,7 @@ export class Connection {
     const call = this.#nextCall;
     this.#nextCall = call === 0xffff_ffff ? 1 : call + 1;
     return new Promise((resolve, reject) => {
+      if (this.#calls.size === 0) this.#stream.keepAlive(true);
       this.#calls.set(call, { reply, resolve, reject });
       this.#send(frameKind.request, request.tag, call, request.toWire(value as never));
     });

@@ -18,11 +18,14 @@ export class Endpoint {
   readonly #events: EndpointEvents;
   readonly #dialled = new Map<string, Promise<Connection>>();
   readonly #accepted = new Set<Connection>();
+  /** A driver ends when its program does, whatever connections it has. */
+  readonly #restsIdle: boolean;
   readonly counters: ConnectionCounters = { rejected: 0 };
   #listener: Listener | undefined;
   #closed = false;
 
-  constructor(transport: Transport, identity: Identity, events: EndpointEvents) {
+  constructor(transport: Transport, identity: Identity, events: EndpointEvents, restsIdle = false) {
+    this.#restsIdle = restsIdle;
     this.#transport = transport;
     this.#identity = identity;
     this.#events = events;
@@ -36,9 +39,11 @@ export class Endpoint {
     this.#listener = await this.#transport.listen(this.#identity.address, (stream) => {
       const connection = new Connection(stream, MAX_FRAME_BYTES);
       this.#accepted.add(connection);
+      if (this.#restsIdle) connection.restIdle();
       connection.onClosed(() => this.#accepted.delete(connection));
       connection.startAsListener(this.#identity, this.counters, () => this.#events.connected(connection));
     });
+    if (this.#restsIdle) this.#listener.keepAlive(false);
   }
 
   /** The connection to `address`, made on first use. A lost one is forgotten, so the next use dials again. */
@@ -61,6 +66,7 @@ export class Endpoint {
     const greeted = connection.startAsDialler(this.#identity);
     this.#events.connected(connection);
     await greeted;
+    if (this.#restsIdle) connection.restIdle();
     return connection;
   }
 

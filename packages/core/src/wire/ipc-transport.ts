@@ -18,6 +18,7 @@ export const ipcTransport: Transport = {
       server.listen(address, () =>
         resolve({
           address,
+          keepAlive: (isNeeded) => void (isNeeded ? server.ref() : server.unref()),
           close: () =>
             new Promise<void>((done) => {
               server.close(() => done());
@@ -55,6 +56,11 @@ class SocketStream implements ByteStream {
 
   write(bytes: Uint8Array): void {
     if (!this.#socket.destroyed) this.#socket.write(bytes);
+  }
+
+  keepAlive(isNeeded: boolean): void {
+    if (isNeeded) this.#socket.ref();
+    else this.#socket.unref();
   }
 
   close(): void {

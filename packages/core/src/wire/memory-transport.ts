@@ -34,7 +34,7 @@ export class MemoryTransport implements Transport {
   async listen(address: string, onStream: (stream: ByteStream) => void): Promise<Listener> {
     if (this.#listeners.has(address)) throw new RaiaError("SESSION_DIRECTORY", { reason: "address in use", path: address });
     this.#listeners.set(address, onStream);
-    return { address, close: async () => void this.#listeners.delete(address) };
+    return { address, keepAlive: () => {}, close: async () => void this.#listeners.delete(address) };
   }
 
   async dial(address: string): Promise<ByteStream> {
@@ -73,6 +73,8 @@ class MemoryStream implements ByteStream {
       this.peer?.receive(bytes);
     });
   }
+
+  keepAlive(): void {}
 
   close(): void {
     if (this.#closed) return;

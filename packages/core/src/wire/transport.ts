@@ -7,6 +7,8 @@ export interface ByteStream {
   write(bytes: Uint8Array): void;
   /** Bytes written and not yet handed to the system: what a sender must watch to stay bounded. */
   readonly bufferedBytes: number;
+  /** Whether the process stays alive for this stream. It does, until told otherwise. */
+  keepAlive(isNeeded: boolean): void;
   /** Ends after what was written has been sent. */
   close(): void;
   /** Called once, before any event. */
@@ -21,6 +23,7 @@ export interface StreamEvents {
 
 export interface Listener {
   readonly address: string;
+  keepAlive(isNeeded: boolean): void;
   close(): Promise<void>;
 }
 

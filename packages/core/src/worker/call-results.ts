@@ -18,11 +18,14 @@ export class CallResults {
   readonly #table: ReferenceTable;
   readonly #hooks: RuntimeValueHooks;
   readonly #freeStored: (objectId: string) => void;
+  readonly #onSettled: () => void;
 
-  constructor(table: ReferenceTable, hooks: RuntimeValueHooks, freeStored: (objectId: string) => void) {
+  /** @param onSettled told once for each call that has ended, however */
+  constructor(table: ReferenceTable, hooks: RuntimeValueHooks, freeStored: (objectId: string) => void, onSettled: () => void) {
     this.#table = table;
     this.#hooks = hooks;
     this.#freeStored = freeStored;
+    this.#onSettled = onSettled;
   }
 
   /** The call ended with what its code returned or threw. */
@@ -175,6 +178,7 @@ export class CallResults {
       call.cleanup = undefined;
       for (const undo of cleanup) undo();
     }
+    this.#onSettled();
   }
 }
 

@@ -83,9 +83,21 @@ export class ReferenceTable {
   /** A handle for the user; the entry lives at least as long as the handle. */
   refFor<T>(entry: ObjectEntry): ObjectRef<T> {
     const ref = new ObjectRef<T>(entry);
-    entry.handles++;
-    this.#finalizers.watch(this.#handleKind, ref, entry);
+    this.addHandle(entry, ref);
     return ref;
+  }
+
+  /** Counts `target` as a handle of the entry until it is collected. */
+  addHandle(entry: ObjectEntry, target: object): void {
+    entry.handles++;
+    this.#finalizers.watch(this.#handleKind, target, entry);
+  }
+
+  /** Gives one handle up now; its finalizer will find nothing left to do. */
+  releaseHandle(entry: ObjectEntry | undefined): void {
+    if (entry === undefined) return;
+    entry.releasedHandles++;
+    this.dropHandle(entry);
   }
 
   idOf(entry: ObjectEntry): string {

@@ -30,7 +30,7 @@ import { ArgumentWriter, MAX_INLINE_BYTES } from "./call-arguments.ts";
 import { CallResults } from "./call-results.ts";
 import { EventRing, eventKind } from "./event-ring.ts";
 import { Executor } from "./executor.ts";
-import { type ExportedFunction, FunctionTable } from "./function-table.ts";
+import { FunctionTable } from "./function-table.ts";
 import { ObjectEntry, objectState } from "./object-entry.ts";
 import { ObjectReader } from "./object-reader.ts";
 import { ObjectRefStream } from "./object-stream.ts";
@@ -58,6 +58,8 @@ export interface RuntimeDependencies {
   openSpillDisk(directory: string): Disk;
   /** Lines that workers of this job printed. */
   showOutput(stream: "stdout" | "stderr", lines: readonly string[]): void;
+  /** Whether work is under way that the process must stay alive for. */
+  keepAlive(isNeeded: boolean): void;
   /** The node is gone: nothing can go on. */
   nodeLost(reason: string): void;
 }
@@ -82,7 +84,7 @@ const DEFAULT_MAX_PENDING_CALLS = 2_000_000;
 
 export class WorkerRuntime {
   readonly kind: "driver" | "worker";
-  readonly self: OwnerAddress;
+  readonly self: { readonly workerId: string; address: string };
   readonly pid: number;
   readonly clock: Clock;
   readonly endpoint: Endpoint;
@@ -142,7 +144,7 @@ export class WorkerRuntime {
       getObject: async (owner: OwnerAddress, sequence: number) => (await this.#dialOwner(owner)).getObject({ sequence }),
     };
     this.reader = new ObjectReader(this.table, this.#store, owners, this.hooks, (bytes, callSite) => reviveError(bytes, this.hooks, callSite), deps.clock);
-    this.results = new CallResults(this.table, this.hooks, (objectId) => this.#store.free(objectId));
+    this.results = new CallResults(this.table, this.hooks, (objectId) => this.#store.free(objectId), () => this.#callSettled());
     this.#arguments = new ArgumentWriter(this.table, this.hooks, (value) => this.#putEntry(value, "argument"));
     this.submitter = new TaskSubmitter(this.self.workerId, this.#leaseCalls(), this.results, this.#arguments, deps.clock);
     this.executor = new Executor(this, this.functions, this.hooks, this.#store, deps.clock, this.events);
@@ -163,13 +165,14 @@ export class WorkerRuntime {
       this.reader,
     );
     const ownerServer = new OwnerServer(this.table, this.submitter, this.events);
-    this.endpoint = new Endpoint(deps.transport, deps.identity, {
-      connected: (connection) => {
+    const events = {
+      connected: (connection: Connection) => {
         connection.serve(ownerService, ownerServer.handlers());
         connection.onClosed(() => this.table.borrowerDied(connection.peerId));
         this.#tasks?.attach(connection);
       },
-    });
+    };
+    this.endpoint = new Endpoint(deps.transport, deps.identity, events, deps.kind === "driver");
   }
 
   /** Settles when this process belongs to the cluster. */
@@ -222,6 +225,8 @@ export class WorkerRuntime {
   async #join(job: { entrypoint: string; namespace: string | undefined } | undefined): Promise<void> {
     const { identity, kind } = this.#deps;
     const { nodeAddress, controlAddress } = await this.#deps.cluster;
+    // Of a cluster that was still to be found, the session's directory, and so our own address, is known now.
+    this.self.address = identity.address;
     const listening = this.endpoint.listen();
     this.#node = await this.endpoint.dial(nodeAddress);
     this.#control = controlAddress === nodeAddress ? this.#node : await this.endpoint.dial(controlAddress);
@@ -365,10 +370,17 @@ export class WorkerRuntime {
     } else if (numReturns === 0) {
       returns = [];
     }
+    this.#pendingCalls++;
+    if (this.#pendingCalls === 1) this.#deps.keepAlive(true);
     const call = new Call(template, sequence, entry, returns, numReturns === "streaming" ? new StreamState() : undefined, actorId);
     currentContext()?.childSubmitted({ cancel: (force) => this.submitter.cancel(call, force, true) });
     this.events.add(eventKind.submitted, sequence, this.clock.nowMs(), 0, { name, attempt: 0, taskId: "", jobId: "" });
     return call;
+  }
+
+  #callSettled(): void {
+    this.#pendingCalls--;
+    if (this.#pendingCalls === 0) this.#deps.keepAlive(false);
   }
 
   #encodeArguments(call: Call, args: readonly unknown[]): readonly Promise<void>[] | undefined {
@@ -429,14 +441,14 @@ export class WorkerRuntime {
   // -- actors -----------------------------------------------------------------------------------------------------
 
   /** Creates an actor; its handle's entry is what counts the handles. */
-  createActor(spec: Omit<ActorSpec, "args">, args: readonly unknown[], exported: ExportedFunction, getIfExists: boolean): { client: ActorClient; scope: ObjectEntry; registered: Promise<string> } {
+  createActor(spec: Omit<ActorSpec, "args">, args: readonly unknown[], exported: Promise<void> | undefined, getIfExists: boolean): { client: ActorClient; scope: ObjectEntry; registered: Promise<string> } {
     const encoded = this.#arguments.encode(args);
     // Arguments were read: from here on nothing the caller does to them matters.
     const scope = this.table.own(this.table.takeSequences(1), spec.className);
     scope.settle(objectState.value, undefined);
     const client = this.actorClient(spec.actorId, spec.jobId);
     const dependencies = encoded.dependencies ?? [];
-    const ready = Promise.all([this.joined, exported.exported, ...(encoded.exports ?? []), ...dependencies.map(({ entry }) => this.reader.settled([entry]))]);
+    const ready = Promise.all([this.joined, exported, ...(encoded.exports ?? []), ...dependencies.map(({ entry }) => this.reader.settled([entry]))]);
     const registered = ready.then(async () => {
       const failed = dependencies.find(({ entry }) => entry.state >= objectState.error);
       if (failed !== undefined) await this.reader.get(failed.entry);
@@ -505,6 +517,15 @@ export class WorkerRuntime {
     }
     client.submit(call, exports);
     return this.#handlesOf(call);
+  }
+
+  /** Ends the actor whose code is running, once the running call is done. */
+  exitCurrentActor(): void {
+    const host = this.#hosts.get(currentContext()?.actor?.actorId ?? "");
+    if (host === undefined) throw new RaiaError("INVALID_ARGUMENT", { call: "exitActor", reason: "no actor's method is running" });
+    host.exitRequested = () => {
+      this.lease.actorExited({ actorId: host.actorId });
+    };
   }
 
   /** @internal hosts of actors in this process */

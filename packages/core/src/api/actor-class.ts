@@ -1,0 +1,247 @@
+/** remote(Class): actors, and the handles through which they are called. */
+import { RaiaError } from "../base/errors.ts";
+import { newActorId } from "../base/ids.ts";
+import { realRandom } from "../base/random.ts";
+import type { ActorClient } from "../worker/actor-client.ts";
+import type { CallTemplate } from "../worker/call.ts";
+import type { ObjectEntry } from "../worker/object-entry.ts";
+import { brand } from "../worker/object-ref.ts";
+import type { RemoteHandle } from "../worker/remote-values.ts";
+import type { WorkerRuntime } from "../worker/worker-runtime.ts";
+import { packPlain, unpackPlain } from "../wire/plain-codec.ts";
+import { currentRuntime } from "../worker/task-context.ts";
+import { needRuntime } from "./init.ts";
+import { Code, templateOf } from "./remote-function.ts";
+import { demandOf, normalTaskOptions } from "./task-demand.ts";
+
+export class ActorClassHandle {
+  readonly #source: RemoteHandle["source"];
+  readonly #options: Readonly<Record<string, unknown>>;
+  readonly #code: Code;
+
+  constructor(source: RemoteHandle["source"], options: Readonly<Record<string, unknown>>, code = new Code(source)) {
+    this.#source = source;
+    this.#options = options;
+    this.#code = code;
+  }
+
+  get [brand](): "class" {
+    return "class";
+  }
+
+  static open(value: object): RemoteHandle {
+    if (!(#source in value)) throw new RaiaError("INVALID_ARGUMENT", { expected: "an actor class of this copy of the library" });
+    return { source: value.#source, options: value.#options };
+  }
+
+  static codeOf(value: object): Code {
+    if (!(#code in value)) throw new RaiaError("INVALID_ARGUMENT", { expected: "an actor class of this copy of the library" });
+    return value.#code;
+  }
+
+  options(options: Readonly<Record<string, unknown>>): ActorClassHandle {
+    return new ActorClassHandle(this.#source, { ...this.#options, ...options }, this.#code);
+  }
+
+  /** Creates an actor. Its handle is there at once; calls wait until the actor is. */
+  readonly remote = (...args: unknown[]): object => {
+    const runtime = needRuntime();
+    const { hash, name: className, traits, exported } = this.#code.in(runtime);
+    const options = this.#options;
+    const placed = normalTaskOptions({ ...options, numCpus: options["numCpus"] ?? 1, maxRetries: 0 }, traits);
+    const running = normalTaskOptions({ ...options, numCpus: options["numCpus"] ?? 0, maxRetries: 0 }, traits);
+    const isAsync = traits.asyncMethodNames.length > 0;
+    const maxConcurrency = (options["maxConcurrency"] as number | undefined) ?? (isAsync ? 1000 : 1);
+    const maxRestarts = (options["maxRestarts"] as number | undefined) ?? 0;
+    const name = options["name"] as string | undefined;
+    const shape: HandleShape = {
+      className,
+      maxTaskRetries: (options["maxTaskRetries"] as number | undefined) ?? 0,
+      maxPendingCalls: (options["maxPendingCalls"] as number | undefined) ?? -1,
+      methods: (options["methods"] as HandleShape["methods"] | undefined) ?? {},
+      generators: generatorMethodsOf(this.#source),
+    };
+    const actorId = newActorId(realRandom, runtime.jobId || "00000000");
+    const demand = demandOf({ ...placed, isolation: (options["isolation"] as "process" | "shared" | "thread" | undefined) ?? "process" }, className);
+    const { client, scope, registered } = runtime.createActor(
+      {
+        actorId,
+        jobId: runtime.jobId,
+        className,
+        functionHash: hash,
+        demand: { ...demand, jobId: runtime.jobId },
+        runResources: running.resources,
+        maxRestarts,
+        maxConcurrency,
+        concurrencyGroups: (options["concurrencyGroups"] as Record<string, number> | undefined) ?? {},
+        maxPendingCalls: shape.maxPendingCalls,
+        namespace: (options["namespace"] as string | undefined) ?? "",
+        detached: options["lifetime"] === "detached",
+        ownerId: runtime.self.workerId,
+        methods: packPlain(shape),
+        ...(name !== undefined && { name }),
+      },
+      args,
+      exported,
+      options["getIfExists"] === true,
+    );
+    return makeHandle(runtime, client, shape, scope, registered);
+  };
+}
+
+/** What callers must know of an actor to call it; travels with handles. */
+export interface HandleShape {
+  readonly className: string;
+  readonly maxTaskRetries: number;
+  readonly maxPendingCalls: number;
+  readonly methods: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Methods that are generators: their calls are streams. */
+  readonly generators: readonly string[];
+}
+
+function generatorMethodsOf(source: RemoteHandle["source"]): string[] {
+  if (!("fn" in source)) return [];
+  const names = new Set<string>();
+  for (let at = (source.fn as unknown as { prototype: object | null }).prototype; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at) as object | null) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+      if (typeof value === "function" && /Generator/.test((Object.getPrototypeOf(value) as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? "")) names.add(name);
+    }
+  }
+  return [...names];
+}
+
+/** State behind a handle; the handle itself is a Proxy whose every property is a method. */
+export class ActorRecord {
+  readonly runtime: WorkerRuntime;
+  readonly client: ActorClient;
+  readonly shape: HandleShape;
+  /** Counts the handles of an actor that dies with its last; absent for one that was got by name. */
+  readonly scope: ObjectEntry | undefined;
+  readonly registered: Promise<string>;
+  readonly #methods = new Map<string, ActorMethod>();
+
+  constructor(runtime: WorkerRuntime, client: ActorClient, shape: HandleShape, scope: ObjectEntry | undefined, registered: Promise<string>) {
+    this.runtime = runtime;
+    this.client = client;
+    this.shape = shape;
+    this.scope = scope;
+    this.registered = registered;
+  }
+
+  method(name: string): ActorMethod {
+    let method = this.#methods.get(name);
+    if (method === undefined) {
+      method = new ActorMethod(this, name, this.shape.methods[name] ?? {});
+      this.#methods.set(name, method);
+    }
+    return method;
+  }
+}
+
+export class ActorMethod {
+  readonly #record: ActorRecord;
+  readonly #name: string;
+  readonly #options: Readonly<Record<string, unknown>>;
+  #template: CallTemplate | undefined;
+
+  constructor(record: ActorRecord, name: string, options: Readonly<Record<string, unknown>>) {
+    this.#record = record;
+    this.#name = name;
+    this.#options = options;
+  }
+
+  options(options: Readonly<Record<string, unknown>>): ActorMethod {
+    return new ActorMethod(this.#record, this.#name, { ...this.#options, ...options });
+  }
+
+  readonly remote = (...args: unknown[]): unknown => {
+    const { runtime, client, scope, shape } = this.#record;
+    this.#template ??= this.#makeTemplate();
+    return runtime.submitActorCall(client, this.#template, scope, shape.maxPendingCalls, args);
+  };
+
+  #makeTemplate(): CallTemplate {
+    const { runtime, shape } = this.#record;
+    const traits = { isGenerator: shape.generators.includes(this.#name), isClass: false, asyncMethodNames: [] };
+    const options = normalTaskOptions({ numCpus: 0, maxRetries: shape.maxTaskRetries, ...renamed(this.#options) }, traits);
+    const made = templateOf(options, "", `${shape.className}.${this.#name}`, undefined);
+    const group = this.#options["concurrencyGroup"] as string | undefined;
+    return runtime.newTemplate({ ...made, wire: { ...made.wire, method: this.#name, ...(group !== undefined && { concurrencyGroup: group }) } });
+  }
+}
+
+function renamed({ maxTaskRetries, ...options }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return maxTaskRetries === undefined ? options : { ...options, maxRetries: maxTaskRetries };
+}
+
+const records = new WeakMap<object, ActorRecord>();
+const handleTarget = Object.freeze(Object.create(null) as object);
+
+export function makeHandle(runtime: WorkerRuntime, client: ActorClient, shape: HandleShape, scope: ObjectEntry | undefined, registered: Promise<string>): object {
+  const record = new ActorRecord(runtime, client, shape, scope, registered);
+  // A fresh target each time: the handle's identity is what the garbage collector watches.
+  const handle: object = new Proxy(Object.create(handleTarget) as object, {
+    get: (_target, name) => propertyOf(handle, record, name),
+    has: (_target, name) => name === brand,
+    ownKeys: () => [],
+    getPrototypeOf: () => null,
+    set: () => false,
+  });
+  records.set(handle, record);
+  if (scope !== undefined) runtime.table.addHandle(scope, handle);
+  return handle;
+}
+
+function propertyOf(handle: object, record: ActorRecord, name: string | symbol): unknown {
+  if (typeof name === "string") {
+    // Not thenable: awaiting a handle gives the handle.
+    if (name === "then") return undefined;
+    if (name === "toJSON") return () => `ActorHandle(${record.shape.className}, ${record.client.actorId.slice(0, 8)})`;
+    return record.method(name);
+  }
+  if (name === brand) return "actor";
+  if (name === Symbol.asyncDispose) {
+    return async () => {
+      record.runtime.table.releaseHandle(record.scope);
+      await Promise.resolve(handle);
+    };
+  }
+  if (name === Symbol.toStringTag) return "ActorHandle";
+  if (name === Symbol.toPrimitive) return () => `ActorHandle(${record.shape.className}, ${record.client.actorId.slice(0, 8)})`;
+  if (name === Symbol.for("nodejs.util.inspect.custom")) return () => `ActorHandle(${record.shape.className}, ${record.client.actorId.slice(0, 8)})`;
+  return undefined;
+}
+
+export function recordOf(handle: unknown): ActorRecord {
+  const record = typeof handle === "object" && handle !== null ? records.get(handle) : undefined;
+  if (record === undefined) throw new RaiaError("INVALID_ARGUMENT", { expected: "an actor handle", got: typeof handle });
+  return record;
+}
+
+export interface KillOptions {
+  /** Whether it stays dead though restarts are left. Default true. */
+  readonly noRestart?: boolean;
+}
+
+/** Ends an actor at once; calls under way reject with ACTOR_DIED (or ACTOR_UNAVAILABLE when it restarts). */
+export async function kill(actor: object, { noRestart = true }: KillOptions = {}): Promise<void> {
+  const { runtime, registered } = recordOf(actor);
+  await runtime.control.killActor({ actorId: await registered, noRestart });
+}
+
+/** A handle to the actor of that name. @throws {RaiaError} ACTOR_NOT_FOUND */
+export async function getActor<H = object>(name: string, options: { readonly namespace?: string } = {}): Promise<H> {
+  const runtime = needRuntime();
+  await runtime.joined;
+  const { actorId, methods } = await runtime.control.getActorByName({ name, namespace: options.namespace ?? runtime.namespace });
+  const client = runtime.actorClient(actorId, runtime.jobId);
+  runtime.watchActor(client);
+  return makeHandle(runtime, client, unpackPlain(methods, 0, methods.length) as HandleShape, undefined, Promise.resolve(actorId)) as H;
+}
+
+/** Ends the actor whose method calls this, once that call is done. */
+export function exitActor(): void {
+  const runtime = currentRuntime();
+  if (runtime === undefined) throw new RaiaError("NOT_INITIALIZED", { call: "exitActor" });
+  runtime.exitCurrentActor();
+}

@@ -1,0 +1,242 @@
+/** Makes this process a driver: joins a cluster or starts one that goes with it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { openSync, readFileSync, closeSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { realClock } from "../base/clock.ts";
+import { type ErrorCode, RaiaError } from "../base/errors.ts";
+import { realFinalizers } from "../base/finalizers.ts";
+import { newWorkerId } from "../base/ids.ts";
+import { realRandom } from "../base/random.ts";
+import type { ResourceOptions } from "../base/resources.ts";
+import { findSessions, joinSessionDirectory, makeSessionDirectory, type SessionDirectory } from "../base/session-directory.ts";
+import { makeSecret, readSecret } from "../base/session-secret.ts";
+import { DirectoryDisk } from "../store/disk.ts";
+import { SharedArena } from "../store/shared-arena.ts";
+import { receiverLaunchFlags } from "../values/module-launch.ts";
+import { ipcTransport } from "../wire/ipc-transport.ts";
+import { WorkerRuntime } from "../worker/worker-runtime.ts";
+import { headEnvironment } from "../bin/head-options.ts";
+import { installRemoteValues } from "./remote-value-codecs.ts";
+
+export interface DriverOptions extends ResourceOptions {
+  readonly address?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly objectStoreMemory?: number | undefined;
+  readonly spillDirectory?: string | undefined;
+  readonly logToDriver?: boolean | undefined;
+}
+
+export interface Driver {
+  readonly runtime: WorkerRuntime;
+  /** Settles when the cluster answers. */
+  readonly joined: Promise<void>;
+  stop(): Promise<void>;
+}
+
+const here = import.meta.url;
+const headMain = fileURLToPath(new URL(`../bin/head-main${here.slice(here.lastIndexOf("."))}`, here));
+const START_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 5_000;
+
+export function startDriver(options: DriverOptions, lost: (error: RaiaError) => void): Driver {
+  const address = options.address ?? process.env["RAIA_ADDRESS"];
+  if (address !== undefined && address !== "local" && address !== "") return joinCluster(options, address, lost);
+  return startLocal(options, lost);
+}
+
+function startLocal(options: DriverOptions, lost: (error: RaiaError) => void): Driver {
+  const session = makeSessionDirectory({ env: process.env });
+  const secret = makeSecret(session.path, realRandom);
+  const logPath = join(session.path, "head.log");
+  const log = openSync(logPath, "a", 0o600);
+  const { address: _address, namespace: _namespace, objectStoreMemory, spillDirectory, logToDriver: _log, ...resources } = options;
+  const head = spawn(process.execPath, [headMain], {
+    stdio: ["ignore", log, log, "pipe"],
+    env: {
+      ...process.env,
+      ...headEnvironment({
+        sessionPath: session.path,
+        parentPid: process.pid,
+        readyDescriptor: 3,
+        objectStoreMemory,
+        spillDirectory,
+        prestart: undefined,
+        resources,
+        launch: receiverLaunchFlags(),
+      }),
+    },
+    // A group of its own: Ctrl-C in a terminal is for the driver, which then ends the head in order.
+    detached: true,
+  });
+  closeSync(log);
+  head.unref();
+  const started = whenReady(head, logPath);
+  const removeOnExit = (): void => session.remove();
+  process.once("exit", removeOnExit);
+  const runtime = newRuntime(session, secret, started.then(() => ({ nodeAddress: session.socketPath("head"), controlAddress: session.socketPath("head") })), options, lost);
+  return {
+    runtime,
+    joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
+    stop: async () => {
+      await runtime.shutdown();
+      await endHead(head);
+      process.removeListener("exit", removeOnExit);
+      session.remove();
+    },
+  };
+}
+
+function whenReady(head: ChildProcess, logPath: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (reason: string): void => reject(new RaiaError("CLUSTER_START_FAILED", { reason, log: tailOf(logPath) }));
+    const timer = setTimeout(() => fail(`no answer in ${START_TIMEOUT_MS} ms`), START_TIMEOUT_MS);
+    const pipe = head.stdio[3] as NodeJS.ReadableStream & { unref?(): void };
+    pipe.once("data", () => {
+      clearTimeout(timer);
+      pipe.unref?.();
+      resolve();
+    });
+    head.once("error", (error) => {
+      clearTimeout(timer);
+      fail(error.message);
+    });
+    head.once("exit", (code, signal) => {
+      clearTimeout(timer);
+      fail(`the head ended: ${signal ?? `exit code ${code}`}`);
+    });
+  });
+}
+
+const MAX_TAIL_CHARS = 2000;
+
+function tailOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8").slice(-MAX_TAIL_CHARS);
+  } catch {
+    return "";
+  }
+}
+
+/** The head ends by itself when its driver has gone; it is killed when it does not. */
+function endHead(head: ChildProcess): Promise<void> {
+  if (head.exitCode !== null || head.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => head.kill("SIGKILL"), STOP_TIMEOUT_MS);
+    head.ref();
+    head.once("exit", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    head.kill("SIGTERM");
+  });
+}
+
+function joinCluster(options: DriverOptions, address: string, lost: (error: RaiaError) => void): Driver {
+  const found = address === "auto" ? newestSession() : Promise.resolve(address);
+  let session: Pick<SessionDirectory, "path" | "socketPath"> | undefined;
+  // The runtime needs its own address at once; where the cluster is, it learns later.
+  const workerId = newWorkerId(realRandom);
+  const opened = found.then((path) => {
+    session = joinSessionDirectory({ env: process.env }, path);
+    return session;
+  });
+  const runtime = newRuntimeWith(workerId, opened, options, lost);
+  return {
+    runtime: runtime.runtime,
+    joined: runtime.runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
+    stop: () => runtime.runtime.shutdown(),
+  };
+}
+
+async function newestSession(): Promise<string> {
+  const sessions = await findSessions({ env: process.env }, async ({ facts }) => facts["kind"] === "standing" && answers(facts));
+  const [session] = sessions.filter(({ state, facts }) => state === "running" && facts["kind"] === "standing");
+  if (session === undefined) throw new RaiaError("CLUSTER_NOT_FOUND", { address: "auto", reason: "no running local cluster of this user answers" });
+  return session.path;
+}
+
+async function answers(facts: Readonly<Record<string, unknown>>): Promise<boolean> {
+  const address = facts["address"];
+  if (typeof address !== "string") return false;
+  const stream = await ipcTransport.dial(address);
+  stream.close();
+  return true;
+}
+
+function newRuntime(
+  session: Pick<SessionDirectory, "path" | "socketPath">,
+  secret: string,
+  cluster: Promise<{ nodeAddress: string; controlAddress: string }>,
+  options: DriverOptions,
+  lost: (error: RaiaError) => void,
+): WorkerRuntime {
+  const workerId = newWorkerId(realRandom);
+  return build(workerId, session.socketPath(`d-${workerId.slice(0, 16)}`), secret, cluster, options, lost);
+}
+
+/** For a session that is still to be found: identity and address are known when it is. */
+function newRuntimeWith(
+  workerId: string,
+  opened: Promise<Pick<SessionDirectory, "path" | "socketPath">>,
+  options: DriverOptions,
+  lost: (error: RaiaError) => void,
+): { runtime: WorkerRuntime } {
+  const identity = { peerId: workerId, pid: process.pid, address: "", secret: "" };
+  const cluster = opened.then((session) => {
+    identity.address = session.socketPath(`d-${workerId.slice(0, 16)}`);
+    identity.secret = readSecret(session.path);
+    return { nodeAddress: session.socketPath("head"), controlAddress: session.socketPath("head") };
+  });
+  return { runtime: buildWith(identity, cluster, options, lost) };
+}
+
+function build(
+  peerId: string,
+  address: string,
+  secret: string,
+  cluster: Promise<{ nodeAddress: string; controlAddress: string }>,
+  options: DriverOptions,
+  lost: (error: RaiaError) => void,
+): WorkerRuntime {
+  return buildWith({ peerId, pid: process.pid, address, secret }, cluster, options, lost);
+}
+
+function buildWith(
+  identity: { peerId: string; pid: number; address: string; secret: string },
+  cluster: Promise<{ nodeAddress: string; controlAddress: string }>,
+  options: DriverOptions,
+  lost: (error: RaiaError) => void,
+): WorkerRuntime {
+  const runtime = new WorkerRuntime({
+    kind: "driver",
+    identity,
+    cluster,
+    transport: ipcTransport,
+    clock: realClock,
+    finalizers: realFinalizers(),
+    openArena: ({ arenaPath, arenaSlot }) => SharedArena.open({ path: arenaPath, slot: arenaSlot }),
+    openSpillDisk: (directory) => new DirectoryDisk(directory),
+    showOutput: (stream, lines) => {
+      if (options.logToDriver === false) return;
+      (stream === "stdout" ? process.stdout : process.stderr).write(`${lines.join("\n")}\n`);
+    },
+    keepAlive: keepProcessAlive(),
+    nodeLost: (reason) => lost(new RaiaError("NODE_DIED" satisfies ErrorCode, { reason })),
+  });
+  installRemoteValues(runtime);
+  return runtime;
+}
+
+/** A process without work ends with its program; one with calls under way waits for them. */
+function keepProcessAlive(): (isNeeded: boolean) => void {
+  let handle: NodeJS.Timeout | undefined;
+  return (isNeeded) => {
+    if (isNeeded) {
+      handle ??= setInterval(() => {}, 2 ** 30);
+      handle.ref();
+    } else {
+      handle?.unref();
+    }
+  };
+}

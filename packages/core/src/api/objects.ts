@@ -1,0 +1,86 @@
+/** put, get, wait, free, cancel. */
+import { RaiaError } from "../base/errors.ts";
+import type { WaitOptions } from "../worker/object-reader.ts";
+import { type GetOptions, ObjectRef } from "../worker/object-ref.ts";
+import { ObjectRefStream } from "../worker/object-stream.ts";
+import { existingRuntime, needRuntime } from "./init.ts";
+
+/** The values behind refs: of one, of an array in its order, or of a record under its keys. */
+export type Values<R> = R extends ObjectRef<infer T> ? T : { -readonly [K in keyof R]: R[K] extends ObjectRef<infer T> ? T : never };
+
+/**
+ * Stores a value once, for many readers. Returns at once; its copy is taken before it does. Large values go to shared
+ * memory, where readers on this machine use them without a copy.
+ *
+ * @throws {RaiaError} UNSERIALIZABLE, STORE_FULL
+ */
+export function put<T>(value: T): ObjectRef<T> {
+  if (ObjectRef.isRef(value)) throw new RaiaError("INVALID_ARGUMENT", { call: "put", reason: "the value is a ref already" });
+  return needRuntime().put(value, "put");
+}
+
+/**
+ * Waits for values.
+ *
+ * @throws what the task threw, or {RaiaError} GET_TIMEOUT, WORKER_CRASHED, OBJECT_LOST, OWNER_DIED, ...
+ */
+export async function get<const R extends ObjectRef | readonly ObjectRef[] | Readonly<Record<string, ObjectRef>>>(refs: R, options?: GetOptions): Promise<Values<R>> {
+  if (ObjectRef.isRef(refs)) return (await refs.get(options)) as Values<R>;
+  if (typeof refs !== "object" || refs === null) {
+    throw new RaiaError("INVALID_ARGUMENT", { call: "get", expected: "a ref, an array of refs or a record of refs", got: refs === null ? "null" : typeof refs });
+  }
+  if (Array.isArray(refs)) {
+    if (refs.length === 0) return [] as Values<R>;
+    const entries = refs.map((ref) => ObjectRef.entryOf(ref));
+    return (await existingRuntime().reader.getAll(entries, options)) as Values<R>;
+  }
+  const names = Object.keys(refs);
+  const values = names.length === 0 ? [] : await existingRuntime().reader.getAll(Object.values(refs).map((ref) => ObjectRef.entryOf(ref)), options);
+  return Object.fromEntries(names.map((name, index) => [name, values[index]])) as Values<R>;
+}
+
+/**
+ * Waits until `numReturns` (1) of the refs are ready, or `timeoutMs` is over.
+ *
+ * @returns at most `numReturns` ready ones, and the rest; both in the order of `refs`
+ */
+export async function wait<R extends ObjectRef>(refs: readonly R[], options: WaitOptions = {}): Promise<{ ready: R[]; pending: R[] }> {
+  const { numReturns = 1 } = options;
+  if (!Array.isArray(refs)) throw new RaiaError("INVALID_ARGUMENT", { call: "wait", expected: "an array of refs" });
+  if (!Number.isInteger(numReturns) || numReturns < 1 || numReturns > refs.length) {
+    throw new RaiaError("INVALID_ARGUMENT", { call: "wait", option: "numReturns", value: numReturns, allowed: `1 to ${refs.length}` });
+  }
+  const entries = refs.map((ref) => ObjectRef.entryOf(ref));
+  if (new Set(entries).size !== entries.length) throw new RaiaError("INVALID_ARGUMENT", { call: "wait", reason: "the same ref stands twice" });
+  const found = await existingRuntime().reader.wait(entries, options);
+  const ready: R[] = [];
+  const pending: R[] = [];
+  refs.forEach((ref, index) => (found.has(entries[index] as never) ? ready : pending).push(ref));
+  return { ready, pending };
+}
+
+/** Drops the values now, though refs remain: reading them rejects with OBJECT_FREED. */
+export function free(refs: ObjectRef | readonly ObjectRef[]): void {
+  const list = ObjectRef.isRef(refs) ? [refs] : (refs as readonly ObjectRef[]);
+  existingRuntime().free(list.map((ref) => ObjectRef.entryOf(ref)));
+}
+
+export interface CancelOptions {
+  /** Stop the worker if the task does not stop by itself: SIGTERM, then SIGKILL. Not for actors. */
+  readonly force?: boolean;
+  /** Cancel the tasks that it submitted, too. Default true. */
+  readonly recursive?: boolean;
+}
+
+/** Stops what makes the value: queued, it never runs; running, its signal aborts. The ref rejects with TASK_CANCELLED at once. */
+export function cancel(ref: ObjectRef | ObjectRefStream, { force = false, recursive = true }: CancelOptions = {}): void {
+  const target = ref instanceof ObjectRefStream ? ref.completed() : ref;
+  existingRuntime().cancel(ObjectRef.entryOf(target), force, recursive);
+}
+
+/** Calls `fn` in the owner when the last reference to the object is gone. */
+export function onOutOfScope(ref: ObjectRef, fn: () => void): void {
+  const entry = ObjectRef.entryOf(ref);
+  if (entry.owner !== undefined) throw new RaiaError("INVALID_ARGUMENT", { call: "onOutOfScope", reason: "this process does not own the object" });
+  (entry.onOutOfScope ??= []).push(fn);
+}

@@ -1,0 +1,117 @@
+/**
+ * remote(fn): a function whose calls run elsewhere. Code and captures are read once, at the first call of a handle, as are
+ * its options; a handle is a value itself, so it may be captured by functions or sent as an argument.
+ */
+import { RaiaError } from "../base/errors.ts";
+import { brand } from "../worker/object-ref.ts";
+import type { CallTemplate } from "../worker/call.ts";
+import type { ExportedFunction } from "../worker/function-table.ts";
+import type { RemoteHandle, Traits } from "../worker/remote-values.ts";
+import type { TaskDemand, WorkerRuntime } from "../worker/worker-runtime.ts";
+import { needRuntime } from "./init.ts";
+import { demandOf, type NormalTaskOptions, normalTaskOptions } from "./task-demand.ts";
+
+/** What one handle needs in one runtime, made at its first call there. */
+interface Bound {
+  readonly runtime: WorkerRuntime;
+  readonly template: CallTemplate;
+  readonly demand: TaskDemand;
+}
+
+export class RemoteFunctionHandle {
+  readonly #source: RemoteHandle["source"];
+  readonly #options: Readonly<Record<string, unknown>>;
+  /** Shared by handles that differ in options only: the code is captured once. */
+  readonly #code: Code;
+  #bound: Bound | undefined;
+
+  constructor(source: RemoteHandle["source"], options: Readonly<Record<string, unknown>>, code = new Code(source)) {
+    this.#source = source;
+    this.#options = options;
+    this.#code = code;
+    normalTaskOptions(options, undefined);
+  }
+
+  get [brand](): "function" {
+    return "function";
+  }
+
+  static open(value: object): RemoteHandle {
+    if (!(#source in value)) throw new RaiaError("INVALID_ARGUMENT", { expected: "a remote function of this copy of the library" });
+    return { source: value.#source, options: value.#options };
+  }
+
+  static codeOf(value: object): Code {
+    if (!(#code in value)) throw new RaiaError("INVALID_ARGUMENT", { expected: "a remote function of this copy of the library" });
+    return value.#code;
+  }
+
+  /** The same function with other options. */
+  options(options: Readonly<Record<string, unknown>>): RemoteFunctionHandle {
+    return new RemoteFunctionHandle(this.#source, { ...this.#options, ...options }, this.#code);
+  }
+
+  readonly remote = (...args: unknown[]): unknown => {
+    const runtime = needRuntime();
+    let bound = this.#bound;
+    if (bound === undefined || bound.runtime !== runtime) this.#bound = bound = this.#bind(runtime);
+    return runtime.submitTask(bound.template, bound.demand, args);
+  };
+
+  #bind(runtime: WorkerRuntime): Bound {
+    const { hash, name, traits, exported } = this.#code.in(runtime);
+    const options = normalTaskOptions(this.#options, traits);
+    const template = runtime.newTemplate(templateOf(options, hash, options.name ?? name, exported));
+    return { runtime, template, demand: { demand: demandOf(options, options.name ?? name), shape: undefined } };
+  }
+}
+
+/** A function's code as one runtime knows it. */
+export class Code {
+  readonly #source: RemoteHandle["source"];
+  #runtime: WorkerRuntime | undefined;
+  #exported: ExportedFunction | undefined;
+
+  constructor(source: RemoteHandle["source"]) {
+    this.#source = source;
+  }
+
+  in(runtime: WorkerRuntime): { hash: string; name: string; traits: Traits; exported: Promise<void> | undefined } {
+    const source = this.#source;
+    if ("hash" in source) return { hash: source.hash, name: source.name, traits: source.traits, exported: undefined };
+    if (this.#exported === undefined || this.#runtime !== runtime) {
+      this.#exported = runtime.functions.export(source.fn);
+      this.#runtime = runtime;
+    }
+    const { shipped, exported } = this.#exported;
+    return { hash: shipped.hash, name: shipped.name, traits: traitsOf(shipped), exported };
+  }
+}
+
+function traitsOf({ isGenerator, isClass, asyncMethodNames }: Traits): Traits {
+  return { isGenerator, isClass, asyncMethodNames };
+}
+
+export function templateOf(options: NormalTaskOptions, functionHash: string, name: string, exported: Promise<void> | undefined): Parameters<WorkerRuntime["newTemplate"]>[0] {
+  return {
+    name,
+    numReturns: options.numReturns,
+    exported,
+    maxRetries: options.maxRetries,
+    retryExceptions: options.retryExceptions,
+    timeoutMs: options.timeoutMs,
+    queueTimeoutMs: options.queueTimeoutMs,
+    maxCalls: options.maxCalls,
+    wire: {
+      functionHash,
+      name,
+      jobId: "",
+      namespace: "",
+      numReturns: options.numReturns === "streaming" ? -1 : options.numReturns,
+      resources: options.resources,
+      ...(options.generatorBackpressure !== undefined && { generatorBackpressure: options.generatorBackpressure }),
+      ...(options.maxCalls > 0 && { maxCalls: options.maxCalls }),
+      ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
+    },
+  };
+}

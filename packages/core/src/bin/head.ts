@@ -1,0 +1,107 @@
+/** Wires the head from its parts: arena, store, node and control, on one socket of the session. */
+import { writeSync } from "node:fs";
+import { join } from "node:path";
+import { realClock } from "../base/clock.ts";
+import { newNodeId, newWorkerId } from "../base/ids.ts";
+import { removeDirectory } from "../base/private-directory.ts";
+import { realRandom } from "../base/random.ts";
+import { joinSessionDirectory } from "../base/session-directory.ts";
+import { readSecret } from "../base/session-secret.ts";
+import { ControlServer } from "../control/control-server.ts";
+import { MemoryRecordStore } from "../control/memory-record-store.ts";
+import { detectAccelerators } from "../node/accelerators/detect-accelerators.ts";
+import { readCapacity } from "../node/capacity.ts";
+import { KernelKills } from "../node/kernel-kills.ts";
+import { oomKillCounter } from "../node/memory-cgroup.ts";
+import { nodeResources } from "../node/node-resources.ts";
+import { NodeServer } from "../node/node-server.ts";
+import { OutputLogDirectory } from "../node/output-log-directory.ts";
+import { realLogDisk } from "../node/output-log-disk.ts";
+import { realHostProbe } from "../node/real-host-probe.ts";
+import { RealWorkerLauncher } from "../node/real-worker-launcher.ts";
+import { RealWorkerSpawner } from "../node/real-worker-spawner.ts";
+import { DirectoryDisk } from "../store/disk.ts";
+import { dieWithParent } from "../store/posix.ts";
+import { SharedArena } from "../store/shared-arena.ts";
+import { StoreServer } from "../store/store-server.ts";
+import { Endpoint } from "../wire/endpoint.ts";
+import { ipcTransport } from "../wire/ipc-transport.ts";
+import { type HeadOptions, headOptionsFrom } from "./head-options.ts";
+
+const SIGTERM = 15;
+
+export async function runHead(): Promise<void> {
+  const options = headOptionsFrom(process.env);
+  const session = joinSessionDirectory({ env: process.env }, options.sessionPath);
+  if (options.parentPid !== undefined && !dieWithParent(SIGTERM, options.parentPid)) process.exit(0);
+  const clock = realClock;
+  const random = realRandom;
+  const probe = realHostProbe;
+  const capacity = readCapacity(probe);
+  const capacityBytes = options.objectStoreMemory ?? Math.floor(capacity.memoryBytes * 0.3);
+  const arena = SharedArena.create({ capacityBytes, slot: 1, directory: session.path });
+  const spillDirectory = options.spillDirectory ?? join(session.path, "spill");
+  const store = new StoreServer({ arena, disk: new DirectoryDisk(spillDirectory), clock });
+  const found = await detectAccelerators(probe);
+  const { total, devices } = nodeResources({ ...options.resources, objectStoreMemory: capacityBytes }, capacity, found);
+  const address = session.socketPath("head");
+  const nodeId = newNodeId(random);
+  const kernelKills = new KernelKills(clock, oomKillCounter(probe));
+  const logs = new OutputLogDirectory(realLogDisk, session.logsPath);
+  let node: NodeServer;
+  let ending = false;
+
+  const end = (exitCode: number): void => {
+    if (ending) return;
+    ending = true;
+    node?.shutdown();
+    // The directory goes with the session, whoever made it: its maker may be dead.
+    removeDirectory(session.path);
+    process.exit(exitCode);
+  };
+
+  node = new NodeServer({
+    nodeId,
+    address,
+    clock,
+    random,
+    arena,
+    store,
+    launcher: new RealWorkerLauncher(new RealWorkerSpawner({ clock, probe, kernelKills }), workerEnvironment(process.env), session.path),
+    resources: total,
+    devices: undefined,
+    labels: {},
+    spillDirectory,
+    sessionDirectory: session.path,
+    openLog: (workerId, stream) => logs.open(`worker-${workerId.slice(0, 12)}.${stream === "stdout" ? "out" : "err"}`),
+    driverGone: () => {
+      if (options.parentPid !== undefined) end(0);
+    },
+  });
+  const control = new ControlServer({ clock, random, store: new MemoryRecordStore() });
+  const identity = { peerId: newWorkerId(random), pid: process.pid, address, secret: readSecret(session.path) };
+  const endpoint = new Endpoint(ipcTransport, identity, {
+    connected: (connection) => {
+      if (connection.peerId === identity.peerId || connection.peerAddress !== address) control.attach(connection);
+      node.attach(connection);
+    },
+  });
+  node.prestart(options.prestart ?? capacity.cpus, options.launch.execArgv, options.launch.cwd);
+  await endpoint.listen();
+  await node.joinControl(endpoint, address);
+  process.on("SIGTERM", () => end(0));
+  process.on("SIGINT", () => {
+    // Ctrl-C reaches the whole foreground group; the driver says when it is over.
+    if (options.parentPid === undefined) end(0);
+  });
+  tellReady(options);
+}
+
+/** Variables of the head itself are not for workers. */
+function workerEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith("RAIA_HEAD_")));
+}
+
+function tellReady({ readyDescriptor }: HeadOptions): void {
+  if (readyDescriptor !== undefined) writeSync(readyDescriptor, "ready\n");
+}

@@ -1,0 +1,52 @@
+/** Wires a worker from its parts. */
+import { pathToFileURL } from "node:url";
+import { realClock } from "../base/clock.ts";
+import { realFinalizers } from "../base/finalizers.ts";
+import { joinSessionDirectory } from "../base/session-directory.ts";
+import { readSecret } from "../base/session-secret.ts";
+import { DirectoryDisk } from "../store/disk.ts";
+import { dieWithParent } from "../store/posix.ts";
+import { SharedArena } from "../store/shared-arena.ts";
+import { ipcTransport } from "../wire/ipc-transport.ts";
+import { installRemoteValues } from "../api/remote-value-codecs.ts";
+import { setProcessRuntime } from "../worker/task-context.ts";
+import { WorkerRuntime } from "../worker/worker-runtime.ts";
+
+const SIGKILL = 9;
+
+export async function runWorker(): Promise<void> {
+  const { RAIA_SESSION: sessionPath = "", RAIA_WORKER_ID: workerId = "", RAIA_PARENT_PID: parentPid = "", RAIA_SETUP_HOOK: setupHook } = process.env;
+  if (!dieWithParent(SIGKILL, Number(parentPid))) process.exit(0);
+  const session = joinSessionDirectory({ env: process.env }, sessionPath);
+  // A promise that nobody awaits any more must not take the tasks beside it along.
+  process.on("unhandledRejection", (reason) => {
+    process.stderr.write(`unhandled rejection: ${reason instanceof Error ? reason.stack : String(reason)}\n`);
+  });
+  const address = session.socketPath(`w-${workerId.slice(0, 16)}`);
+  const head = session.socketPath("head");
+  const runtime = new WorkerRuntime({
+    kind: "worker",
+    identity: { peerId: workerId, pid: process.pid, address, secret: readSecret(session.path) },
+    cluster: Promise.resolve({ nodeAddress: head, controlAddress: head }),
+    transport: ipcTransport,
+    clock: realClock,
+    finalizers: realFinalizers(),
+    openArena: ({ arenaPath, arenaSlot }) => SharedArena.open({ path: arenaPath, slot: arenaSlot }),
+    openSpillDisk: (directory) => new DirectoryDisk(directory),
+    showOutput: () => {},
+    keepAlive: () => {},
+    nodeLost: () => process.exit(0),
+  });
+  installRemoteValues(runtime);
+  setProcessRuntime(runtime);
+  if (setupHook !== undefined) await runSetupHook(setupHook);
+  await runtime.join(undefined);
+}
+
+/** `module#export`, or a module whose import is the set-up. */
+async function runSetupHook(hook: string): Promise<void> {
+  const [specifier = "", name] = hook.split("#");
+  const module = (await import(specifier.startsWith(".") || specifier.startsWith("/") ? pathToFileURL(specifier).href : specifier)) as Record<string, unknown>;
+  const setup = name === undefined ? module["default"] : module[name];
+  if (typeof setup === "function") await (setup as () => unknown)();
+}
