@@ -8,7 +8,7 @@ import { type Random, randomBelow, seededRandom } from "../base/random.ts";
 import type { ActorSpec } from "../messages/control.ts";
 import { actorSpec, ControlFixture, type FakeNode, type Peer } from "./control-fixture.ts";
 
-const SEEDS = 300;
+const SEEDS = 8;
 const STEPS = 60;
 const NODES = 3;
 const crash = { kind: "signal", signal: "SIGKILL" };
