@@ -147,7 +147,13 @@ export const actorTable: Table<ActorState, ActorEvent, ActorEffect> = {
   registering: {
     registered: ({ life }) => to({ kind: "pending", life }, { kind: "publish" }, { kind: "place", delayMs: 0 }),
     unplaceable: ({ life }, { end }) => die(life, end),
-    nodeDied: "ignore", // It has none yet.
+    started: stopStray,
+    creationFailed: "ignore", // No node was asked to start it: whoever says so is mistaken.
+    refused: "ignore",
+    workerDied: "ignore",
+    exited: "ignore",
+    stopped: "ignore",
+    nodeDied: "ignore",
     killRequested: ({ life }, { noRestart }) => (noRestart ? die(life, killed) : to({ kind: "registering", life })),
     outOfScope: ({ life }) => die(life, outOfScope),
     ownerEnded: ({ life }) => die(life, ownerEnded),

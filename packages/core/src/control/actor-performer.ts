@@ -13,7 +13,7 @@ import type { ActorPlacement, Wish } from "./actor-placement.ts";
 import { type ActorEntry, type ActorTable, viewOf } from "./actor-table.ts";
 import type { ActorWatchers } from "./actor-watchers.ts";
 import type { MembershipServer } from "./membership-server.ts";
-import { encodeRecord, LifeRecord } from "./record-codec.ts";
+import { encodeRecord, LifeRecord, ownBytes } from "./record-codec.ts";
 import type { RecordChange, RecordStore } from "./record-store.ts";
 
 export interface PerformerDeps {
@@ -224,7 +224,7 @@ function eventOf(answer: StartAnswer, nodeId: string, incarnation: number): Acto
       return {
         kind: "creationFailed",
         incarnation,
-        end: { cause: cause ?? { kind: "constructor-failed" }, ...(error === undefined ? {} : { error }) },
+        end: { cause: cause ?? { kind: "constructor-failed" }, ...(error === undefined ? {} : { error: ownBytes(error) }) },
       };
     case "refused":
       return { kind: "refused", incarnation };

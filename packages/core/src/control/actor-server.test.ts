@@ -402,6 +402,31 @@ test("actors: the dead are a short history, and then still known to be dead", as
   assert.deepEqual([view.state, view.cause?.kind], ["dead", "forgotten"]);
 });
 
+test("actors: what is kept is what lives: the dead are not watched, and a closed connection watches nothing", async () => {
+  const fixture = await ControlFixture.start();
+  await fixture.node();
+  const { peer, jobId } = await fixture.driver();
+  const other = await fixture.peer();
+  const [killed, watched] = [actorSpec(jobId, "driver"), actorSpec(jobId, "driver")];
+  for (const spec of [killed, watched]) {
+    await peer.createActor(spec);
+    await fixture.answer(other.control.watchActor({ actorId: spec.actorId }));
+  }
+  await fixture.answer(other.control.watchActor({ actorId: actorSpec(jobId, "driver").actorId }));
+  const counts = (): number[] => [
+    fixture.server.counters.actors.live,
+    fixture.server.counters.actors.watches,
+    fixture.server.counters.actors.awaited,
+  ];
+  assert.deepEqual(counts(), [2, 5, 1]);
+
+  await fixture.answer(peer.control.killActor({ actorId: killed.actorId, noRestart: true }));
+  assert.deepEqual(counts(), [1, 3, 1]);
+  await other.leave();
+
+  assert.deepEqual(counts(), [1, 1, 0]);
+});
+
 test("actors: a kill of one that never was is an error, of one that is dead is none", async () => {
   const fixture = await ControlFixture.start();
   await fixture.node();
@@ -443,6 +468,29 @@ test("actors: nobody is told of a restart, and nothing starts, before its number
   await fixture.settle();
 
   assert.deepEqual([node.started.length, peer.heard.at(-1)], [2, "alive 2"]);
+});
+
+test("actors: reports of an actor that was never started, or of incarnations to come, change nothing", async () => {
+  const store = new SlowStore();
+  const fixture = await ControlFixture.start({ store });
+  const node = await fixture.node();
+  const { peer, jobId } = await fixture.driver();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  store.gate = promise;
+  const spec = actorSpec(jobId, "driver");
+  const { actorId } = spec;
+  const created = peer.control.createActor({ spec, getIfExists: false });
+  await fixture.settle();
+
+  node.reports.actorEnded({ actorId, incarnation: 1, cause: crash, intended: false });
+  node.reports.actorEnded({ actorId: "unknown", incarnation: 1, cause: crash, intended: true });
+  await fixture.settle();
+  resolve();
+  await fixture.answer(created);
+  node.reports.actorEnded({ actorId, incarnation: 2, cause: crash, intended: true });
+  await fixture.settle();
+
+  assert.equal((await fixture.answer(peer.control.watchActor({ actorId }))).view.state, "alive");
 });
 
 test("actors: while nothing can be written, creating fails, a kill stops and says so, and both mend", async () => {

@@ -84,12 +84,13 @@ export class ActorServer {
     explainActor: ({ actorId }) => this.#explain(actorId),
   };
 
-  get counters(): Readonly<Record<"live" | "dead" | "forgotten" | "pending" | "awaited" | "cutOff" | "storeFailures", number>> {
+  get counters(): Readonly<Record<"live" | "dead" | "forgotten" | "pending" | "watches" | "awaited" | "cutOff" | "storeFailures", number>> {
     return {
       live: this.#actors.size,
       dead: this.#actors.deadCount,
       forgotten: this.#actors.forgotten,
       pending: this.placement.size,
+      watches: this.#watchers.watches,
       awaited: this.#watchers.awaited,
       cutOff: this.#watchers.cutOff,
       storeFailures: this.#storeFailures,

@@ -22,6 +22,11 @@ export class ActorWatchers {
     return this.#awaited.size;
   }
 
+  /** Pairs of a connection and what it watches. */
+  get watches(): number {
+    return [...this.#peers.values()].reduce((sum, joined) => sum + joined.size, 0);
+  }
+
   /** Connections closed because they did not read what they had asked for. */
   get cutOff(): number {
     return this.#cutOff;

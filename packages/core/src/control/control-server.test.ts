@@ -116,7 +116,10 @@ test("nodes: one that registers on a new connection while the old one hangs is t
 
   assert.equal(old.isClosed, true);
   await fixture.pass(1_000);
-  const peer = await fixture.peer();
+  const { peer, jobId } = await fixture.driver();
+  await peer.createActor(actorSpec(jobId, "driver"));
+  await fixture.settle();
+  assert.deepEqual(node.started, ["Counter 1"]);
   assert.equal((await fixture.answer(peer.control.listNodes({}))).nodes[0]?.state, "alive");
 });
 
