@@ -3,6 +3,7 @@
  * was put on the function since.
  */
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { builtinPath, isGlobalName, knownPath, registerRealm } from "./function-globals.ts";
 import type { Child, FunctionNode, GraphNode, ImportedModule, NodeReference, Properties } from "./function-graph.ts";
 import type { Obstruction } from "./function-hooks.ts";
@@ -13,6 +14,7 @@ import { addressOf, scriptOf, textStart } from "./function-script.ts";
 import type { DefinitionValue, Edit, FreeName, Site } from "./function-site.ts";
 import { type ScriptSyntax, scriptSyntax } from "./function-syntax.ts";
 import type { Capture, FunctionDraft } from "./function-unit.ts";
+import { specifierWithoutVite } from "./module-vite.ts";
 
 /** What the walk offers to the capture of a function. */
 export interface CaptureContext {
@@ -162,12 +164,12 @@ class CaptureReader {
       );
     if (binding?.moduleSpecifier !== undefined)
       return { name, binding, isWritten: false, child: this.#namespace(binding.moduleSpecifier, name) };
-    if (name === "__vite_ssr_dynamic_import__")
-      return { name, binding, isWritten: false, child: this.#walk.add(`importer ${this.#base}`, ["importer", this.#base], this.#id, name) };
+    const viteChild = this.#viteVariable(name);
+    if (viteChild !== undefined) return { name, binding, isWritten: false, child: viteChild };
 
     const found = this.#find(name, binding !== undefined);
     if (found === undefined) {
-      if (free.isOnlyTypeof || (binding === undefined && isGlobalName(name))) return undefined;
+      if (free.hasTypeof || (binding === undefined && isGlobalName(name))) return undefined;
       const reason = binding === undefined ? "no variable of that name was found" : "its variable is not visible";
       return this.#refuse(name, offset, reason, "declare it, or pass it as an argument");
     }
@@ -208,8 +210,17 @@ class CaptureReader {
     return { value, isInitialized: true };
   }
 
+  /** What Vite puts in place of `import()` and `import.meta`. */
+  #viteVariable(name: string): Child {
+    if (name === "__vite_ssr_dynamic_import__")
+      return this.#walk.add("vite importer", ["importer", this.#base, process.cwd()], this.#id, name);
+    if (name !== "__vite_ssr_import_meta__" || !this.#base.startsWith("file:")) return undefined;
+    const filename = fileURLToPath(this.#base);
+    return this.#walk.child({ url: this.#base, filename, dirname: path.dirname(filename), env: process.env }, this.#id, "import.meta");
+  }
+
   #namespace(specifier: string, name: string): Child {
-    const module: ImportedModule = { how: "import", specifier: plainSpecifier(specifier), parent: this.#base };
+    const module: ImportedModule = { how: "import", specifier: specifierWithoutVite(specifier, process.cwd()), parent: this.#base };
     const index = this.#walk.module(module);
     return this.#walk.add(`namespace ${index}`, ["imported", index, { part: "namespace" }, undefined], this.#id, name);
   }
@@ -217,11 +228,6 @@ class CaptureReader {
   #refuse(name: string, offset: number, reason: string, wayOut: string): undefined {
     this.#walk.refuse(this.#id, { reason, wayOut, location: this.#locate(offset) }, name);
   }
-}
-
-/** Vite resolves specifiers to paths of its own: `/@fs/...` for files, everything else as it is. */
-function plainSpecifier(specifier: string): string {
-  return specifier.startsWith("/@fs/") ? specifier.slice("/@fs".length) : specifier;
 }
 
 function definitionCapture(
@@ -260,7 +266,7 @@ function definitionValue(
     case "staticPrivate":
       return { child: walk.child(privateFields(fn).get(wanted.name), id, wanted.name) };
     case "importer":
-      return { child: walk.add(`importer ${base}`, ["importer", base], id, "import()") };
+      return { child: walk.add(`importer ${base}`, ["importer", base, undefined], id, "import()") };
     case "key": {
       const owner = wanted.isStatic ? fn : (fn as { prototype: object }).prototype;
       const key = Reflect.ownKeys(owner).find(

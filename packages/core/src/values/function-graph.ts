@@ -64,8 +64,8 @@ export type GraphNode =
   | readonly ["prototypeFill", prototype: number, properties: Properties]
   /** What the hooks gave instead of a value. */
   | readonly ["replaced", kind: string, payload: Child]
-  /** `import()` and `require` as they are seen from one file. */
-  | readonly ["importer", base: string]
+  /** `import()` and `require` as they are seen from one file; with the root of Vite where it transformed the specifiers. */
+  | readonly ["importer", base: string, viteRoot: string | undefined]
   | readonly ["require", base: string];
 
 export type ImportedPart =

@@ -22,6 +22,7 @@ import { lookInside } from "./function-inspector.ts";
 import { rememberOrigin } from "./function-origin.ts";
 import { codeHash, exportedFunctions, readVariable, topScope } from "./function-reference.ts";
 import { type Importer, importerOf, importModule, loadUnit, requireOf, type UnitCreator, type UnitFunction } from "./module-loader.ts";
+import { specifierWithoutVite } from "./module-vite.ts";
 
 /**
  * Makes the function that `shipFunction` packed. Code is compiled once for a text; other captures of it take some 20 us.
@@ -175,7 +176,7 @@ class Rebuilding {
         return this.#hooks.revive(node[1], payload);
       }
       case "importer":
-        return this.#parts.importerAt.get(node[1]);
+        return this.#importer(node[1], node[2]);
       case "require":
         return requireOf(node[1]);
     }
@@ -254,6 +255,11 @@ class Rebuilding {
     const View = (globalThis as unknown as Record<string, new (buffer: ArrayBuffer, offset: number, length: number) => unknown>)[kind];
     if (View === undefined) throw new RaiaError("FUNCTION_LOAD_FAILED", { function: this.#graph.name, reason: `this Node has no ${kind}` });
     return new View(buffer, offset, length);
+  }
+
+  #importer(base: string, viteRoot: string | undefined): Importer {
+    const load = this.#parts.importerAt.get(base) as Importer;
+    return viteRoot === undefined ? load : (specifier, options) => load(specifierWithoutVite(specifier, viteRoot), options);
   }
 
   #proto({ proto }: Properties, usual: object): object | null {

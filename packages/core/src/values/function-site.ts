@@ -37,8 +37,8 @@ export interface FreeName {
   /** Undefined when the script does not declare it: a global, or a variable of another script. */
   readonly binding: Binding | undefined;
   readonly isWritten: boolean;
-  /** It occurs only as `typeof name`, which is allowed for names that do not exist. */
-  readonly isOnlyTypeof: boolean;
+  /** It occurs as `typeof name` somewhere: the text reckons with its absence. */
+  readonly hasTypeof: boolean;
   readonly offset: number;
 }
 
@@ -338,7 +338,7 @@ function collectFreeNames(
       name,
       binding: known?.binding ?? bindingOf(reference),
       isWritten: known?.isWritten === true || reference.isWrite(),
-      isOnlyTypeof: (known?.isOnlyTypeof ?? true) && isTypeof,
+      hasTypeof: known?.hasTypeof === true || isTypeof,
       offset: known?.offset ?? identifier.start,
     });
   }
