@@ -54,7 +54,7 @@ export type ActorEvent =
   | { readonly kind: "started"; readonly incarnation: number; readonly home: Home }
   /** Its constructor threw, or its environment could not be made. */
   | { readonly kind: "creationFailed"; readonly incarnation: number; readonly end: ActorEnd }
-  /** The node will not start it; it did not begin. */
+  /** The node will not start it, others may; it did not begin. */
   | { readonly kind: "refused"; readonly incarnation: number }
   | { readonly kind: "workerDied"; readonly incarnation: number; readonly cause: DeathCause }
   /** It ended itself. */
@@ -219,10 +219,11 @@ export const actorTable: Table<ActorState, ActorEvent, ActorEffect> = {
   },
   replacing: {
     started: stopStray,
-    creationFailed: (state, event) => (event.incarnation === state.old.incarnation ? die(state.life, event.end) : to(state)),
+    // Whatever is said of its end, it was told to end.
+    creationFailed: replaced,
     refused: replaced,
     workerDied: replaced,
-    exited: (state, event) => (event.incarnation === state.old.incarnation ? die(state.life, { cause: event.cause }) : to(state)),
+    exited: replaced,
     stopped: replaced,
     nodeDied: (state, { nodeId }) => (nodeId === state.old.nodeId ? queue(state.life) : to(state)),
     // The old one was told to stop already.

@@ -227,7 +227,8 @@ function eventOf(answer: StartAnswer, nodeId: string, incarnation: number): Acto
         end: { cause: cause ?? { kind: "constructor-failed" }, ...(error === undefined ? {} : { error: ownBytes(error) }) },
       };
     case "refused":
-      return { kind: "refused", incarnation };
+      // With a cause it is not this node's affair alone: another would say the same, or the cluster has no other.
+      return cause === undefined ? { kind: "refused", incarnation } : { kind: "creationFailed", incarnation, end: { cause } };
     case "workerDied":
       return { kind: "workerDied", incarnation, cause: cause ?? { kind: "lost-by-node" } };
   }

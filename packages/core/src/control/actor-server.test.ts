@@ -319,6 +319,37 @@ test("actors: a node that refuses is asked again, under the next number", async 
   assert.deepEqual([node.started, peer.heard.at(-1)], [["Counter 1", "Counter 2"], "alive 2"]);
 });
 
+test("actors: a node that refuses and says why speaks for the cluster", async () => {
+  const fixture = await ControlFixture.start();
+  const node = await fixture.node();
+  const { peer, jobId } = await fixture.driver();
+  const cause = { kind: "unschedulable", facts: { code: "RUNTIME_ENV_FAILED" } };
+  node.onStart = () => ({ status: "refused", cause });
+
+  await peer.createActor(actorSpec(jobId, "driver", { maxRestarts: -1 }));
+  await fixture.pass(1_000);
+
+  assert.deepEqual([node.started.length, peer.views.at(-1)?.cause], [1, cause]);
+});
+
+test("actors: a kill that allows restarts does, though the node calls the end intended", async () => {
+  const fixture = await ControlFixture.start();
+  const node = await fixture.node();
+  const { peer, jobId } = await fixture.driver();
+  const spec = actorSpec(jobId, "driver", { maxRestarts: 1 });
+  const { actorId } = spec;
+  await peer.createActor(spec);
+  await fixture.settle();
+  node.onStop = () => {
+    node.reports.actorEnded({ actorId, incarnation: 1, cause: { kind: "killed-by-user" }, intended: true });
+    return Promise.resolve();
+  };
+
+  await fixture.answer(peer.control.killActor({ actorId, noRestart: false }));
+
+  assert.deepEqual(peer.heard, ["pending 1", "alive 1", "restarting 2", "restarting 2", "alive 2"]);
+});
+
 test("actors: a node that cannot start it says why", async () => {
   const fixture = await ControlFixture.start();
   const node = await fixture.node();

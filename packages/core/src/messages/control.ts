@@ -88,6 +88,8 @@ export const actorDeathKinds = [
   "owner-ended",
   "job-ended",
   "node-died",
+  /** It ended itself. */
+  "exited",
   /** Its node has it no more, and how it ended was lost with a connection. */
   "lost-by-node",
   /** Its record could not be written. */
@@ -201,6 +203,7 @@ export const controlEvents = service("controlEvents", { actorState: oneWay(Actor
 /** Safe to repeat: the same actor and incarnation get the same answer. Answered when the constructor is done. */
 export const StartActor = message(160, "StartActor", { spec: ActorSpec, incarnation: u32 });
 export const ActorStarted = message(161, "ActorStarted", {
+  /** Refused without a cause: another node is tried. With one, the actor is dead of it. */
   status: oneOf("alive", "failed", "refused", "workerDied"),
   address: opt(str),
   workerId: opt(str),
