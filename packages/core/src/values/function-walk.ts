@@ -80,7 +80,7 @@ export class ShipmentWalk implements CaptureContext {
   child(value: unknown, parent: number, label: string): Child {
     switch (typeof value) {
       case "string":
-        this.#count(parent, value.length);
+        this.#count(parent, value.length, label);
         return value;
       case "object":
         return value === null ? null : this.#reference(value, parent, label);
@@ -91,7 +91,7 @@ export class ShipmentWalk implements CaptureContext {
       case "boolean":
       case "bigint":
       case "undefined":
-        this.#count(parent, 8);
+        this.#count(parent, 8, label);
         return value;
     }
   }
@@ -173,10 +173,7 @@ export class ShipmentWalk implements CaptureContext {
   }
 
   #reference(value: unknown, parent: number, label: string): NodeReference {
-    return [
-      this.#ids.get(value) ??
-        this.#allocate(value, { parent, label, capture: this.#origins[parent]?.capture ?? (parent === 0 ? label : undefined) }),
-    ];
+    return [this.#ids.get(value) ?? this.#allocate(value, { parent, label, capture: this.#captureOf(parent, label) })];
   }
 
   #allocate(value: unknown, origin: Origin, isPending = true): number {
@@ -189,8 +186,13 @@ export class ShipmentWalk implements CaptureContext {
     return id;
   }
 
-  #count(node: number, bytes: number): void {
-    const capture = this.#origins[node]?.capture;
+  /** What the root (node 0) captures directly has the name of its variable; everything below inherits it. */
+  #captureOf(node: number, label: string | undefined): string | undefined {
+    return this.#origins[node]?.capture ?? (node === 0 ? label : undefined);
+  }
+
+  #count(node: number, bytes: number, label?: string): void {
+    const capture = this.#captureOf(node, label);
     if (capture !== undefined) this.bytesByCapture.set(capture, (this.bytesByCapture.get(capture) ?? 0) + bytes);
   }
 
