@@ -134,6 +134,11 @@ function queue(life: Life): Next {
   return to({ kind: "pending", life }, { kind: "persist" }, { kind: "publish" }, { kind: "place", delayMs: restartDelayMs(life) });
 }
 
+/** Its number was written and told when the old one was told to stop. */
+function placeNext(life: Life): Next {
+  return to({ kind: "pending", life }, { kind: "place", delayMs: restartDelayMs(life) });
+}
+
 const killed: ActorEnd = { cause: { kind: "killed-by-user" } };
 const outOfScope: ActorEnd = { cause: { kind: "out-of-scope" } };
 const ownerEnded: ActorEnd = { cause: { kind: "owner-ended" } };
@@ -225,7 +230,7 @@ export const actorTable: Table<ActorState, ActorEvent, ActorEffect> = {
     workerDied: replaced,
     exited: replaced,
     stopped: replaced,
-    nodeDied: (state, { nodeId }) => (nodeId === state.old.nodeId ? queue(state.life) : to(state)),
+    nodeDied: (state, { nodeId }) => (nodeId === state.old.nodeId ? placeNext(state.life) : to(state)),
     // The old one was told to stop already.
     killRequested: (state, { noRestart }) => (noRestart ? die(state.life, killed) : to(state)),
     outOfScope: ({ life }) => die(life, outOfScope),
@@ -281,7 +286,7 @@ function replace(life: Life, nodeId: string, livedMs: number): Next {
 }
 
 function replaced(state: Extract<ActorState, { kind: "replacing" }>, event: Fenced): Next {
-  return event.incarnation === state.old.incarnation ? queue(state.life) : to(state);
+  return event.incarnation === state.old.incarnation ? placeNext(state.life) : to(state);
 }
 
 function left(state: Extract<ActorState, { kind: "leaving" }>, event: Fenced): Next {
