@@ -113,7 +113,11 @@ export const NodeStatusReply = message(36, "NodeStatusReply", {
 export const OutputLines = message(37, "OutputLines", { lines: list(str), stream: oneOf("stdout", "stderr") });
 export const outputEvents = service("outputEvents", { outputLines: oneWay(OutputLines) });
 
+/** Driver to node: deliver what workers of this job have printed so far; answered when it is on its way. */
+export const FlushOutput = message(39, "FlushOutput", { jobId: str });
+
 export const processService = service("process", {
+  flushOutput: unary(FlushOutput, Done),
   registerProcess: unary(RegisterProcess, ProcessRegistered),
   listWorkers: unary(ListWorkers, WorkerList),
   nodeStatus: unary(NodeStatus, NodeStatusReply),

@@ -66,6 +66,8 @@ interface HostedActor {
 const INFEASIBLE_AFTER_MS = 5000;
 const WAITING_PER_CPU = 8;
 const IDLE_WORKER_MS = 10_000;
+/** Between the end of a worker's connection and the system's word on its death. */
+const LOST_WORKER_MS = 1000;
 const REGISTER_TIMEOUT_MS = 60_000;
 /** For calls that an ending actor has accepted, and its disposal. */
 const EXIT_GRACE_MS = 30_000;
@@ -152,6 +154,16 @@ export class NodeServer {
     connection.serve(processService, {
       registerProcess: (request) => this.#register(request, connection),
       listWorkers: () => this.#listWorkers(),
+      // What a worker wrote before its result is in its pipe by now, and read within a turn or two.
+      flushOutput: ({ jobId }) =>
+        new Promise((resolve) =>
+          this.#deps.clock.after(1, () =>
+            this.#deps.clock.soon(() => {
+              this.#output.endJob(jobId);
+              resolve({});
+            }),
+          ),
+        ),
       nodeStatus: () => ({
         nodeId: this.#deps.nodeId,
         total: this.#ledger.total,
@@ -213,9 +225,10 @@ export class NodeServer {
       this.#deps.store.processDied(member.slot);
       this.#pool.returnSlot(member.slot);
       this.#deps.driverGone(member.workerId);
-    } else if (worker.state.kind !== "dead") {
-      // A worker without a connection can be given nothing and tell nothing.
-      this.#pool.stop(worker, { by: "node" }, 0);
+    } else {
+      // As a rule it has died, and its cause is a moment behind the end of its connection. A worker that lives on without
+      // one can be given nothing and tell nothing.
+      this.#deps.clock.after(LOST_WORKER_MS, () => this.#pool.stop(worker, { by: "node" }, 0));
     }
   }
 

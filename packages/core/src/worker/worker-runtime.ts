@@ -286,7 +286,10 @@ export class WorkerRuntime {
     this.#isShutDown = true;
     this.submitter.shutdown();
     for (const client of this.#actors.values()) client.shutdown();
-    if (this.kind === "driver" && !this.#control.isClosed) {
+    if (this.kind === "driver" && this.isJoined && !this.#control.isClosed) {
+      await this.process.flushOutput({ jobId: this.job.jobId }).catch(() => {
+        // The node is going down as well; its log files have the lines.
+      });
       await this.control.finishJob({ jobId: this.job.jobId }).catch(() => {
         // Control is going down as well: it will see that the driver is gone.
       });
@@ -339,7 +342,9 @@ export class WorkerRuntime {
   /** A template gets the number under which workers know it. */
   newTemplate(template: Omit<CallTemplate, "id" | "wire"> & { readonly wire: Omit<CallTemplate["wire"], "template"> }): CallTemplate {
     const id = this.#nextTemplate++;
-    return { ...template, id, wire: { ...template.wire, template: id } };
+    const wire = { ...template.wire, template: id, jobId: this.jobId, namespace: this.namespace };
+    if (!this.isJoined) this.#early.push(() => Object.assign(wire, { jobId: this.job.jobId, namespace: this.job.namespace }));
+    return { ...template, id, wire };
   }
 
   submitTask(template: CallTemplate, demand: TaskDemand, args: readonly unknown[]): unknown {
