@@ -45,20 +45,26 @@ function extension(): string {
   return import.meta.url.slice(import.meta.url.lastIndexOf("."));
 }
 
-/** Sends `count` frames and resolves when as many bytes have come back. */
-function exchangeOver(socket: Socket): (count: number) => Promise<void> {
-  let missing = 0;
-  let done = (): void => {};
+/** Sends frames, each with a promise of its own, one write for all of a turn; resolves when all have come back. */
+function exchangeOver(socket: Socket): (count: number) => Promise<unknown> {
+  const waiting: (() => void)[] = [];
+  let received = 0;
   socket.on("data", (bytes: Buffer) => {
-    missing -= bytes.length;
-    if (missing === 0) done();
+    received += bytes.length;
+    const frames = Math.floor(received / FRAME_BYTES);
+    received -= frames * FRAME_BYTES;
+    for (const resolve of waiting.splice(0, frames)) resolve();
   });
-  return (count) =>
-    new Promise((resolve) => {
-      missing = count * FRAME_BYTES;
-      done = resolve;
-      socket.write(Buffer.alloc(missing, 1));
-    });
+  return (count) => {
+    const answers: Promise<void>[] = [];
+    const frames = Buffer.allocUnsafe(count * FRAME_BYTES);
+    for (let i = 0; i < count; i++) {
+      frames.writeUInt32LE(FRAME_BYTES - 4, i * FRAME_BYTES);
+      answers.push(new Promise((resolve) => waiting.push(resolve)));
+    }
+    socket.write(frames);
+    return Promise.all(answers);
+  };
 }
 
 const COPY_BYTES = 800 * 1024 * 1024;

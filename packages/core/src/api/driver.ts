@@ -11,6 +11,7 @@ import { realRandom } from "../base/random.ts";
 import type { ResourceOptions } from "../base/resources.ts";
 import { findSessions, joinSessionDirectory, makeSessionDirectory, type SessionDirectory } from "../base/session-directory.ts";
 import { makeSecret, readSecret } from "../base/session-secret.ts";
+import { SPIN_MS } from "../base/spinner.ts";
 import { DirectoryDisk } from "../store/disk.ts";
 import { SharedArena } from "../store/shared-arena.ts";
 import { receiverLaunchFlags } from "../values/module-launch.ts";
@@ -214,6 +215,7 @@ function buildWith(
     cluster,
     transport: ipcTransport,
     clock: realClock,
+    spinMs: SPIN_MS,
     finalizers: realFinalizers(),
     openArena: ({ arenaPath, arenaSlot }) => SharedArena.open({ path: arenaPath, slot: arenaSlot }),
     openSpillDisk: (directory) => new DirectoryDisk(directory),

@@ -4,6 +4,7 @@ import { realClock } from "../base/clock.ts";
 import { realFinalizers } from "../base/finalizers.ts";
 import { joinSessionDirectory } from "../base/session-directory.ts";
 import { readSecret } from "../base/session-secret.ts";
+import { SPIN_MS } from "../base/spinner.ts";
 import { DirectoryDisk } from "../store/disk.ts";
 import { dieWithParent } from "../store/posix.ts";
 import { SharedArena } from "../store/shared-arena.ts";
@@ -30,6 +31,7 @@ export async function runWorker(): Promise<void> {
     cluster: Promise.resolve({ nodeAddress: head, controlAddress: head }),
     transport: ipcTransport,
     clock: realClock,
+    spinMs: SPIN_MS,
     finalizers: realFinalizers(),
     openArena: ({ arenaPath, arenaSlot }) => SharedArena.open({ path: arenaPath, slot: arenaSlot }),
     openSpillDisk: (directory) => new DirectoryDisk(directory),

@@ -5,6 +5,7 @@
  */
 import type { Infer } from "../wire/schema.ts";
 import { claimRecall, claimStart } from "../base/claim-word.ts";
+import type { Spinner } from "../base/spinner.ts";
 import type { Clock } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
 import type { Accelerators } from "../messages/common.ts";
@@ -51,18 +52,20 @@ export class TaskServer {
   readonly #effects: TaskServerEffects;
   readonly #clock: Clock;
   readonly #claims: Int32Array;
+  readonly #spinner: Spinner;
   readonly #connections = new Set<OwnerConnection>();
 
-  constructor(executor: Executor, effects: TaskServerEffects, clock: Clock, claims: Int32Array) {
+  constructor(executor: Executor, effects: TaskServerEffects, clock: Clock, claims: Int32Array, spinner: Spinner) {
     this.#executor = executor;
     this.#effects = effects;
     this.#clock = clock;
     this.#claims = claims;
+    this.#spinner = spinner;
   }
 
   /** Serves an owner that dialled this process. */
   attach(connection: Connection): void {
-    const served = new OwnerConnection(connection, this.#executor, this.#effects, this.#clock, this.#claims);
+    const served = new OwnerConnection(connection, this.#executor, this.#effects, this.#clock, this.#claims, this.#spinner);
     this.#connections.add(served);
     connection.onClosed(() => {
       this.#connections.delete(served);
@@ -86,7 +89,7 @@ class OwnerConnection {
   readonly #templates = new Map<number, RunTemplate>();
   readonly #channels = new Map<number, LeaseRun | ActorRun>();
 
-  constructor(connection: Connection, executor: Executor, effects: TaskServerEffects, clock: Clock, claims: Int32Array) {
+  constructor(connection: Connection, executor: Executor, effects: TaskServerEffects, clock: Clock, claims: Int32Array, spinner: Spinner) {
     this.#connection = connection;
     this.#executor = executor;
     this.#effects = effects;
@@ -112,7 +115,7 @@ class OwnerConnection {
         if (run === undefined || template === undefined) return;
         run.pushed({ slot: push.slot, claim: push.claim, template, sequence: push.sequence, attempt: push.attempt, args: bytes.subarray(start, end) });
       },
-      frameDone: () => {},
+      frameDone: () => spinner.touch(),
     };
     connection.onHot(PUSH_TAG, (bytes, start, end) => readPushes(bytes, start, end, handler));
   }

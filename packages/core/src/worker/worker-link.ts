@@ -6,6 +6,7 @@ import type { Infer } from "../wire/schema.ts";
 import { type OpenChannel, RESULT_TAG, STREAM_ITEM_TAG, workerEvents, workerService } from "../messages/tasks.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { Client } from "../wire/service.ts";
+import type { Spinner } from "../base/spinner.ts";
 import type { CallTemplate } from "./call.ts";
 import { readResults } from "./task-frames.ts";
 
@@ -29,7 +30,7 @@ export class WorkerLink {
   readonly #templates = new Set<number>();
   #nextChannel = 1;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, spinner: Spinner) {
     this.connection = connection;
     this.worker = connection.client(workerService);
     connection.serve(workerEvents, {
@@ -42,6 +43,7 @@ export class WorkerLink {
         this.#channels.get(number)?.result(slot, microseconds, status, at, from, to),
       );
       this.#channels.get(channel)?.frameDone();
+      spinner.touch();
     });
     connection.onHot(STREAM_ITEM_TAG, (bytes, start, end) => {
       readResults(bytes, start, end, (number, slot, index, status, at, from, to) => this.#channels.get(number)?.item(slot, index, status, at, from, to));

@@ -42,6 +42,7 @@ import { StreamState } from "./stream-state.ts";
 import { currentContext } from "./task-context.ts";
 import { type Shape, TaskSubmitter } from "./task-submitter.ts";
 import { TaskServer } from "./task-server.ts";
+import { Spinner } from "../base/spinner.ts";
 import { RuntimeValueHooks } from "./value-hooks.ts";
 import { WorkerLink } from "./worker-link.ts";
 
@@ -53,6 +54,8 @@ export interface RuntimeDependencies {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly finalizers: Finalizers;
+  /** How long to look for an answer before sleeping; see Spinner. Default 0: not at all. */
+  readonly spinMs?: number;
   /** Opens the node's arena; called at the first large object, and at once in a worker. */
   openArena(registered: Infer<typeof ProcessRegistered>): Arena;
   openSpillDisk(directory: string): Disk;
@@ -95,6 +98,7 @@ export class WorkerRuntime {
   readonly results: CallResults;
   readonly submitter: TaskSubmitter;
   readonly events = new EventRing();
+  readonly spinner: Spinner;
   readonly executor: Executor;
   readonly #deps: RuntimeDependencies;
   readonly #arguments: ArgumentWriter;
@@ -124,6 +128,7 @@ export class WorkerRuntime {
     this.#deps = deps;
     this.kind = deps.kind;
     this.clock = deps.clock;
+    this.spinner = new Spinner(deps.clock, deps.spinMs ?? 0);
     this.pid = deps.identity.pid;
     this.self = { workerId: deps.identity.peerId, address: deps.identity.address };
     this.table = new ReferenceTable(this.self, deps.finalizers, deps.clock);
@@ -262,6 +267,7 @@ export class WorkerRuntime {
       },
       this.clock,
       claims,
+      this.spinner,
     );
   }
 
@@ -600,7 +606,7 @@ export class WorkerRuntime {
     const connection = await this.endpoint.dial(address);
     let link = this.#links.get(connection);
     if (link === undefined) {
-      link = new WorkerLink(connection);
+      link = new WorkerLink(connection, this.spinner);
       this.#links.set(connection, link);
       connection.onClosed(() => this.#links.delete(connection));
     }
