@@ -1,6 +1,7 @@
 /** Makes this process a driver: joins a cluster or starts one that goes with it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { openSync, readFileSync, closeSync } from "node:fs";
+import { enableCompileCache } from "node:module";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { realClock } from "../base/clock.ts";
@@ -14,6 +15,7 @@ import { makeSecret, readSecret } from "../base/session-secret.ts";
 import { SPIN_MS } from "../base/spinner.ts";
 import { DirectoryDisk } from "../store/disk.ts";
 import { SharedArena } from "../store/shared-arena.ts";
+import { warmCapture } from "../values/function-capture.ts";
 import { receiverLaunchFlags } from "../values/module-launch.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
@@ -47,6 +49,8 @@ export function startDriver(options: DriverOptions, lost: (error: RaiaError) => 
 }
 
 function startLocal(options: DriverOptions, lost: (error: RaiaError) => void): Driver {
+  // What is loaded from now on (the parsers, for one) is compiled once a machine, not once a start.
+  enableCompileCache?.();
   const session = makeSessionDirectory({ env: process.env });
   const secret = makeSecret(session.path, realRandom);
   const logPath = join(session.path, "head.log");
@@ -73,6 +77,8 @@ function startLocal(options: DriverOptions, lost: (error: RaiaError) => void): D
   closeSync(log);
   head.unref();
   const started = whenReady(head, logPath);
+  // While the head starts, this process has nothing to do: the first capture of a function will find its tools ready.
+  setImmediate(warmCapture);
   const removeOnExit = (): void => session.remove();
   process.once("exit", removeOnExit);
   const runtime = newRuntime(session, secret, started.then(() => ({ nodeAddress: session.socketPath("head"), controlAddress: session.socketPath("head") })), options, lost);

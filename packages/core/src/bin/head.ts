@@ -18,6 +18,7 @@ import { NodeServer } from "../node/node-server.ts";
 import { OutputLogDirectory } from "../node/output-log-directory.ts";
 import { realLogDisk } from "../node/output-log-disk.ts";
 import { realHostProbe } from "../node/real-host-probe.ts";
+import { inheritedEnvironment } from "../node/worker-command.ts";
 import { RealWorkerLauncher } from "../node/real-worker-launcher.ts";
 import { RealWorkerSpawner } from "../node/real-worker-spawner.ts";
 import { DirectoryDisk } from "../store/disk.ts";
@@ -26,12 +27,12 @@ import { SharedArena } from "../store/shared-arena.ts";
 import { StoreServer } from "../store/store-server.ts";
 import { Endpoint } from "../wire/endpoint.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
-import { type HeadOptions, headOptionsFrom } from "./head-options.ts";
+import type { EarlyWorker } from "./early-worker.ts";
+import type { HeadOptions } from "./head-options.ts";
 
 const SIGTERM = 15;
 
-export async function runHead(): Promise<void> {
-  const options = headOptionsFrom(process.env);
+export async function runHead(options: HeadOptions, early: EarlyWorker | undefined): Promise<void> {
   const session = joinSessionDirectory({ env: process.env }, options.sessionPath);
   if (options.parentPid !== undefined && !dieWithParent(SIGTERM, options.parentPid)) process.exit(0);
   const clock = realClock;
@@ -48,6 +49,7 @@ export async function runHead(): Promise<void> {
   const nodeId = newNodeId(random);
   const kernelKills = new KernelKills(clock, oomKillCounter(probe));
   const logs = new OutputLogDirectory(realLogDisk, session.logsPath);
+  const started = new Map(early === undefined ? [] : [[early.workerId, early.process]]);
   let node: NodeServer;
   let ending = false;
 
@@ -67,7 +69,7 @@ export async function runHead(): Promise<void> {
     random,
     arena,
     store,
-    launcher: new RealWorkerLauncher(new RealWorkerSpawner({ clock, probe, kernelKills }), workerEnvironment(process.env), session.path),
+    launcher: new RealWorkerLauncher(new RealWorkerSpawner({ clock, probe, kernelKills }), inheritedEnvironment(process.env), session.path, started),
     resources: total,
     devices: undefined,
     labels: {},
@@ -86,7 +88,7 @@ export async function runHead(): Promise<void> {
       node.attach(connection);
     },
   });
-  node.prestart(options.prestart ?? capacity.cpus, options.launch.execArgv, options.launch.cwd);
+  node.prestart(options.prestart ?? capacity.cpus, options.launch.execArgv, options.launch.cwd, early?.workerId);
   await endpoint.listen();
   await node.joinControl(endpoint, address);
   process.on("SIGTERM", () => end(0));
@@ -95,11 +97,6 @@ export async function runHead(): Promise<void> {
     if (options.parentPid === undefined) end(0);
   });
   tellReady(options);
-}
-
-/** Variables of the head itself are not for workers. */
-function workerEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith("RAIA_HEAD_")));
 }
 
 function tellReady({ readyDescriptor }: HeadOptions): void {

@@ -1,4 +1,5 @@
 /** Wires a worker from its parts. */
+import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { realClock } from "../base/clock.ts";
 import { realFinalizers } from "../base/finalizers.ts";
@@ -28,7 +29,7 @@ export async function runWorker(): Promise<void> {
   const runtime = new WorkerRuntime({
     kind: "worker",
     identity: { peerId: workerId, pid: process.pid, address, secret: readSecret(session.path) },
-    cluster: Promise.resolve({ nodeAddress: head, controlAddress: head }),
+    cluster: whenListening(head).then(() => ({ nodeAddress: head, controlAddress: head })),
     transport: ipcTransport,
     clock: realClock,
     spinMs: SPIN_MS,
@@ -51,4 +52,12 @@ async function runSetupHook(hook: string): Promise<void> {
   const module = (await import(specifier.startsWith(".") || specifier.startsWith("/") ? pathToFileURL(specifier).href : specifier)) as Record<string, unknown>;
   const setup = name === undefined ? module["default"] : module[name];
   if (typeof setup === "function") await (setup as () => unknown)();
+}
+
+const LISTEN_POLL_MS = 2;
+const LISTEN_POLLS = 5000;
+
+/** The first worker may be up before its head listens. */
+async function whenListening(path: string): Promise<void> {
+  for (let poll = 0; poll < LISTEN_POLLS && !existsSync(path); poll++) await new Promise((resolve) => setTimeout(resolve, LISTEN_POLL_MS));
 }

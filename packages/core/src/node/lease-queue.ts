@@ -28,6 +28,7 @@ export interface GrantedLease {
   readonly worker: PoolWorker;
   readonly grant: Grant;
   readonly claims: { readonly first: number; readonly count: number };
+  readonly grantedAtMs: number;
 }
 
 export interface LeaseQueueOptions {
@@ -46,14 +47,14 @@ export class LeaseQueue {
   readonly #pool: WorkerPool;
   readonly #clock: Clock;
   readonly #options: LeaseQueueOptions;
-  readonly #askBack: (jobId: string) => void;
+  readonly #askBack: (ownerId: string) => void;
   readonly #byJob = new Map<string, Deque<LeaseRequest>>();
   readonly #requests = new Map<string, LeaseRequest>();
   readonly #granted = new Map<string, GrantedLease>();
   #isScheduled = false;
 
-  /** @param askBack asked when a job waits while another has what it needs */
-  constructor(ledger: ResourceLedger, pool: WorkerPool, clock: Clock, options: LeaseQueueOptions, askBack: (jobId: string) => void) {
+  /** @param askBack asked when an owner waits while others have what it needs */
+  constructor(ledger: ResourceLedger, pool: WorkerPool, clock: Clock, options: LeaseQueueOptions, askBack: (ownerId: string) => void) {
     this.#ledger = ledger;
     this.#pool = pool;
     this.#clock = clock;
@@ -120,8 +121,9 @@ export class LeaseQueue {
   // -- who is next ------------------------------------------------------------------------------------------------
 
   #serve(): void {
+    // Owners that wait for what others hold.
     const starved = new Set<string>();
-    for (const [jobId, queue] of [...this.#byJob]) {
+    for (const queue of [...this.#byJob.values()]) {
       // What one shape of this job cannot get, the next of the same shape cannot get either.
       const blocked = new Set<string>();
       for (const request of [...queue]) {
@@ -129,12 +131,12 @@ export class LeaseQueue {
         if (blocked.has(key)) continue;
         if (!this.#tryGrant(request)) {
           blocked.add(key);
-          if (!this.#ledger.canGrant(resourceSet(Object.entries(request.demand.resources)))) starved.add(jobId);
+          if (!this.#ledger.canGrant(resourceSet(Object.entries(request.demand.resources)))) starved.add(request.ownerId);
         }
         if (blocked.size > 64) break;
       }
     }
-    for (const jobId of starved) this.#askBack(jobId);
+    for (const ownerId of starved) this.#askBack(ownerId);
     this.#rotate();
   }
 
@@ -165,7 +167,7 @@ export class LeaseQueue {
     worker.state = { kind: "busy" };
     if (!request.isActor) worker.leaseIds.add(request.leaseId);
     this.#forget(request);
-    const granted: GrantedLease = { request, worker, grant, claims };
+    const granted: GrantedLease = { request, worker, grant, claims, grantedAtMs: this.#clock.nowMs() };
     this.#granted.set(request.leaseId, granted);
     request.granted(granted);
     return true;

@@ -65,6 +65,8 @@ interface HostedActor {
 
 const INFEASIBLE_AFTER_MS = 5000;
 const WAITING_PER_CPU = 8;
+/** How long a lease is its owner's, however many wait: handing it over costs two round trips. */
+const TURN_MS = 20;
 const IDLE_WORKER_MS = 10_000;
 /** Between the end of a worker's connection and the system's word on its death. */
 const LOST_WORKER_MS = 1000;
@@ -99,7 +101,10 @@ export class NodeServer {
       deps.clock,
       deps.random,
       {
-        ready: () => this.#queue.schedule(),
+        ready: () => {
+          this.#queue.schedule();
+          for (const start of this.#prestarts.splice(0)) start();
+        },
         died: (worker, cause) => this.#workerDied(worker, cause),
         output: (worker, stream, chunk) => this.#output.receive(worker.workerId, stream, chunk),
         started: (worker) => {
@@ -109,8 +114,8 @@ export class NodeServer {
       },
       { keepIdle: cpus, idleMs: IDLE_WORKER_MS, maxStarting: Math.max(4, 2 * cpus), registerTimeoutMs: REGISTER_TIMEOUT_MS },
     );
-    this.#queue = new LeaseQueue(this.#ledger, this.#pool, deps.clock, { infeasibleAfterMs: INFEASIBLE_AFTER_MS, waitingPerCpu: WAITING_PER_CPU }, (jobId) =>
-      this.#askLeasesBack(jobId),
+    this.#queue = new LeaseQueue(this.#ledger, this.#pool, deps.clock, { infeasibleAfterMs: INFEASIBLE_AFTER_MS, waitingPerCpu: WAITING_PER_CPU }, (ownerId) =>
+      this.#askLeasesBack(ownerId),
     );
     this.#output = new OutputHub({
       clock: deps.clock,
@@ -128,11 +133,20 @@ export class NodeServer {
     });
   }
 
-  /** Starts workers before anybody asks, so that the first task finds one. */
-  prestart(count: number, execArgv: readonly string[], cwd: string): void {
+  /**
+   * Starts workers before anybody asks, so that the first task finds one. The others follow when the first is there: all at
+   * once they would only slow each other down, and the first task with them.
+   *
+   * @param firstWorkerId a worker that is being started already
+   */
+  prestart(count: number, execArgv: readonly string[], cwd: string, firstWorkerId?: string): void {
     const key = JSON.stringify([execArgv, cwd, "", ""]);
-    for (let i = 0; i < count; i++) this.#pool.start({ execArgv, cwd, envVars: {}, setupHook: undefined }, key);
+    const spec = { execArgv, cwd, envVars: {}, setupHook: undefined };
+    if (count > 0) this.#pool.start(spec, key, firstWorkerId);
+    this.#prestarts = Array.from({ length: count - 1 }, () => () => void this.#pool.start(spec, key));
   }
+
+  #prestarts: (() => void)[] = [];
 
   /** Joins the cluster: control asks this node over the same connection. */
   async joinControl(endpoint: Endpoint, controlAddress: string): Promise<void> {
@@ -310,17 +324,31 @@ export class NodeServer {
     };
   }
 
-  /** A job waits for what others hold: their owners are asked to return what they can do without. */
-  #askLeasesBack(jobId: string): void {
-    for (const lease of this.#queue.leases()) {
-      const { request } = lease;
-      if (request.isActor || request.demand.jobId === jobId || this.#askedBack.has(request.leaseId)) continue;
+  /** An owner waits for what others hold: those who have had their turn are asked to return what they can do without. */
+  #askLeasesBack(ownerId: string): void {
+    const nowMs = this.#deps.clock.nowMs();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const { request, grantedAtMs } of this.#queue.leases()) {
+      if (request.isActor || request.ownerId === ownerId || this.#askedBack.has(request.leaseId)) continue;
+      const leftMs = grantedAtMs + TURN_MS - nowMs;
+      if (leftMs > 0) {
+        nextMs = Math.min(nextMs, leftMs);
+        continue;
+      }
       const owner = this.#members.get(request.ownerId);
       if (owner === undefined || owner.connection.isClosed) continue;
       this.#askedBack.add(request.leaseId);
       owner.connection.client(leaseEvents).recallLease({ leaseId: request.leaseId });
     }
+    if (nextMs < Number.POSITIVE_INFINITY && this.#turn === undefined) {
+      this.#turn = this.#deps.clock.after(nextMs, () => {
+        this.#turn = undefined;
+        this.#queue.schedule();
+      });
+    }
   }
+
+  #turn: Timer | undefined;
 
   // -- actors -----------------------------------------------------------------------------------------------------
 

@@ -1,43 +1,39 @@
 /** Starts the worker program as processes of its own. */
-import { fileURLToPath } from "node:url";
+import type { ChildProcess } from "node:child_process";
 import type { DeathCause as WireCause } from "../messages/common.ts";
 import type { DeathCause } from "./death-cause.ts";
+import type { RealWorkerSpawner } from "./real-worker-spawner.ts";
+import { workerCommand } from "./worker-command.ts";
 import type { LaunchedWorker, LaunchEvents, LaunchSpec, WorkerLauncher } from "./worker-launcher.ts";
-import type { WorkerSpawner } from "./worker-process.ts";
-
-/** A worker's program lies beside ours, with the same ending: `.ts` in a checkout, `.js` in a package. */
-const here = import.meta.url;
-const workerMain = fileURLToPath(new URL(`../bin/worker-main${here.slice(here.lastIndexOf("."))}`, here));
 
 export class RealWorkerLauncher implements WorkerLauncher {
-  readonly #spawner: WorkerSpawner;
+  readonly #spawner: RealWorkerSpawner;
   readonly #env: Readonly<Record<string, string>>;
   readonly #sessionPath: string;
+  readonly #started: Map<string, ChildProcess>;
 
-  /** @param env what every worker inherits */
-  constructor(spawner: WorkerSpawner, env: Readonly<Record<string, string>>, sessionPath: string) {
+  /**
+   * @param env what every worker inherits
+   * @param started processes that were started before this launcher was made, by worker id
+   */
+  constructor(spawner: RealWorkerSpawner, env: Readonly<Record<string, string>>, sessionPath: string, started: Map<string, ChildProcess>) {
     this.#spawner = spawner;
     this.#env = env;
     this.#sessionPath = sessionPath;
+    this.#started = started;
   }
 
   launch(spec: LaunchSpec, events: LaunchEvents): LaunchedWorker {
-    return this.#spawner.spawn(
-      {
-        command: process.execPath,
-        args: [...spec.execArgv, workerMain],
-        cwd: spec.cwd,
-        env: {
-          ...this.#env,
-          ...spec.envVars,
-          RAIA_SESSION: this.#sessionPath,
-          RAIA_WORKER_ID: spec.workerId,
-          RAIA_PARENT_PID: String(process.pid),
-          ...(spec.setupHook !== undefined && { RAIA_SETUP_HOOK: spec.setupHook }),
-        },
-      },
-      { onOutput: (stream, chunk) => events.output(stream, chunk), onDeath: (cause) => events.died(toWire(cause)) },
-    );
+    const processEvents = {
+      onOutput: (stream: "stdout" | "stderr", chunk: Buffer) => events.output(stream, chunk),
+      onDeath: (cause: DeathCause) => events.died(toWire(cause)),
+    };
+    const started = this.#started.get(spec.workerId);
+    if (started !== undefined) {
+      this.#started.delete(spec.workerId);
+      return this.#spawner.adopt(started, processEvents);
+    }
+    return this.#spawner.spawn({ ...workerCommand(spec, this.#env, this.#sessionPath), cwd: spec.cwd }, processEvents);
   }
 }
 

@@ -35,6 +35,11 @@ export class RealWorkerSpawner implements WorkerSpawner {
     if (child.pid !== undefined) prepare(child.pid, spec);
     return new RealWorkerProcess(this.#deps, child, events);
   }
+
+  /** Takes over a process that was started in the same way, moments ago. */
+  adopt(child: ChildProcess, events: WorkerEvents): WorkerProcess {
+    return new RealWorkerProcess(this.#deps, child, events);
+  }
 }
 
 /** After the process is gone, output that is still in its pipes; a descendant that left the group could hold them open for ever. */

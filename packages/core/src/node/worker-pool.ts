@@ -95,12 +95,12 @@ export class WorkerPool {
   }
 
   /** Starts a process, unless as many are starting as may. */
-  start(spec: Omit<LaunchSpec, "workerId">, launchKey: string): PoolWorker | undefined {
+  start(spec: Omit<LaunchSpec, "workerId">, launchKey: string, workerId = newWorkerId(this.#random)): PoolWorker | undefined {
     if (this.#isStopping || this.countStarting() >= this.#options.maxStarting) return undefined;
     const claimOffset = this.#words.claim(CLAIMS_PER_WORKER);
     if (claimOffset === undefined) return undefined;
     this.#arena.words(claimOffset, CLAIMS_PER_WORKER).fill(0);
-    const worker = new PoolWorker(newWorkerId(this.#random), launchKey, claimOffset, this.takeSlot(), this.#clock.nowMs());
+    const worker = new PoolWorker(workerId, launchKey, claimOffset, this.takeSlot(), this.#clock.nowMs());
     this.#workers.set(worker.workerId, worker);
     worker.process = this.#launcher.launch(
       { ...spec, workerId: worker.workerId },

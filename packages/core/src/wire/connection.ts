@@ -4,10 +4,10 @@
  * CONNECTION_LOST; a peer that breaks the protocol is cut off and changes nothing.
  */
 import { timingSafeEqual } from "node:crypto";
-import { Packr } from "msgpackr";
 import { AssertionError } from "../base/assert.ts";
 import { type ErrorCode, errorCatalogue, type Facts, RaiaError } from "../base/errors.ts";
 import { FRAME_HEADER_BYTES, FrameDecoder, frameKind, MAX_FRAME_BYTES, MAX_GREETING_BYTES } from "./frame.ts";
+import { packr } from "./msgpack.ts";
 import { str, u32, u53 } from "./schema.ts";
 import { type Client, type Handlers, type Message, message, type Service } from "./service.ts";
 import type { ByteStream } from "./transport.ts";
@@ -39,9 +39,6 @@ interface PendingCall {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: RaiaError) => void;
 }
-
-/** Plain msgpack: no shared structures, so every frame can be read by itself. */
-const packr = new Packr({ useRecords: false, int64AsType: "number", mapsAsObjects: true });
 
 const SLAB_BYTES = 64 * 1024;
 /** Entries past this go to another frame, so that a receiver can begin before everything has arrived. */

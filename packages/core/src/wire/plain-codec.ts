@@ -1,8 +1,6 @@
 /** Plain data inside hot frames: msgpack without schema, for what both ends of one version wrote. */
-import { Packr } from "msgpackr";
 import { RaiaError } from "../base/errors.ts";
-
-const packr = new Packr({ useRecords: false, int64AsType: "number", mapsAsObjects: true });
+import { packr } from "./msgpack.ts";
 
 export function packPlain(value: unknown): Buffer {
   return packr.pack(value);

@@ -1,0 +1,43 @@
+/**
+ * How a worker process is started: program, arguments, environment. It imports next to nothing, since the head starts its
+ * first worker before it has loaded its own parts.
+ */
+import { fileURLToPath } from "node:url";
+
+export interface WorkerStart {
+  readonly workerId: string;
+  readonly execArgv: readonly string[];
+  readonly envVars: Readonly<Record<string, string>>;
+  readonly setupHook: string | undefined;
+}
+
+export interface WorkerCommand {
+  readonly command: string;
+  readonly args: string[];
+  readonly env: Record<string, string>;
+}
+
+/** The program lies beside ours, with the same ending: `.ts` in a checkout, `.js` in a package. */
+const here = import.meta.url;
+const workerMain = fileURLToPath(new URL(`../bin/worker-main${here.slice(here.lastIndexOf("."))}`, here));
+
+/** @param inherited what every worker gets */
+export function workerCommand(start: WorkerStart, inherited: Readonly<Record<string, string>>, sessionPath: string): WorkerCommand {
+  return {
+    command: process.execPath,
+    args: [...start.execArgv, workerMain],
+    env: {
+      ...inherited,
+      ...start.envVars,
+      RAIA_SESSION: sessionPath,
+      RAIA_WORKER_ID: start.workerId,
+      RAIA_PARENT_PID: String(process.pid),
+      ...(start.setupHook !== undefined && { RAIA_SETUP_HOOK: start.setupHook }),
+    },
+  };
+}
+
+/** What workers inherit of a head's environment: not what is for the head itself. */
+export function inheritedEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith("RAIA_HEAD_")));
+}
