@@ -41,7 +41,7 @@ export type Outcome = {
 };
 
 /** Resamples of the whole table: enough for steady 95 % limits, and for the cores to have something to do. */
-const resamples = 2000;
+const resamples = 1500;
 const seed = 2001;
 /** A task's worth of rows: about a quarter of a second. */
 const rowsPerTask = 50_000;
