@@ -7,10 +7,10 @@ import type { Infer } from "../wire/schema.ts";
 import { Deque } from "../base/deque.ts";
 import type { Facts } from "../base/errors.ts";
 import type { ActorView as ActorViewType } from "../messages/control.ts";
-import { type Call, type CallSlotHolder, callState } from "./call.ts";
+import { type Call, type CallSlotHolder, type CallTarget, callState } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults, ResultOrigin } from "./call-results.ts";
-import { objectState } from "./object-entry.ts";
+import { type ObjectEntry, objectState } from "./object-entry.ts";
 import { shouldRetryError } from "./retry-policy.ts";
 import { type Push, writePush } from "./task-frames.ts";
 import type { LinkChannel, WorkerLink } from "./worker-link.ts";
@@ -21,14 +21,14 @@ export interface ActorClientDependencies {
   link(address: string): Promise<WorkerLink>;
   readonly results: CallResults;
   readonly writer: ArgumentWriter;
-  /** The actor has nothing under way any more, or something again. */
-  busyChanged(isBusy: boolean): void;
+  /** Calls are under way, or none any more: what counts the actor's handles is held meanwhile. */
+  busyChanged(scope: ObjectEntry, isBusy: boolean): void;
 }
 
 /** Bytes that may wait in the socket before further calls stay here. */
 const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 
-export class ActorClient implements CallSlotHolder {
+export class ActorClient implements CallSlotHolder, CallTarget {
   readonly actorId: string;
   readonly jobId: string;
   readonly #deps: ActorClientDependencies;
@@ -44,6 +44,10 @@ export class ActorClient implements CallSlotHolder {
     this.#deps = deps;
   }
 
+  /** What counts the handles of an actor that dies with its last. */
+  scope: ObjectEntry | undefined = undefined;
+  #heldScope: ObjectEntry | undefined;
+
   get pending(): number {
     return this.#pending;
   }
@@ -55,8 +59,10 @@ export class ActorClient implements CallSlotHolder {
   submit(call: Call, exports: readonly Promise<void>[] | undefined): void {
     call.holder = this;
     this.#pending++;
-    if (this.#pending === 1) this.#deps.busyChanged(true);
-    (call.cleanup ??= []).push(this.#left);
+    if (this.#heldScope === undefined && this.scope !== undefined) {
+      this.#heldScope = this.scope;
+      this.#deps.busyChanged(this.scope, true);
+    }
     if (this.#view?.state === "dead") {
       this.#deps.results.fail(call, deadFailure(this.#view, call));
       return;
@@ -76,10 +82,13 @@ export class ActorClient implements CallSlotHolder {
     this.#pump();
   }
 
-  readonly #left = (): void => {
+  callSettled(): void {
     this.#pending--;
-    if (this.#pending === 0) this.#deps.busyChanged(false);
-  };
+    if (this.#pending > 0 || this.#heldScope === undefined) return;
+    const scope = this.#heldScope;
+    this.#heldScope = undefined;
+    this.#deps.busyChanged(scope, false);
+  }
 
   #fail(call: Call, error: unknown): void {
     this.#deps.results.fail(call, { code: "UNSERIALIZABLE", facts: { call: call.template.name, reason: String(error) }, cause: error });

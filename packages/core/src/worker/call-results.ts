@@ -178,6 +178,7 @@ export class CallResults {
       call.cleanup = undefined;
       for (const undo of cleanup) undo();
     }
+    call.target?.callSettled();
     this.#onSettled();
   }
 }

@@ -43,46 +43,113 @@ export interface CallSlotHolder {
   streamStop?(call: Call): void;
 }
 
+/** Whose calls these are, when they are an actor's. */
+export interface CallTarget {
+  readonly actorId: string;
+  callSettled(): void;
+}
+
+/** What few calls have; kept apart so that a plain task does not pay for it in memory. */
+class Extras {
+  returns: readonly ObjectEntry[] | undefined = undefined;
+  stream: StreamState | undefined = undefined;
+  dependencies: Dependency[] | undefined = undefined;
+  held: ObjectEntry[] | undefined = undefined;
+  cleanup: (() => void)[] | undefined = undefined;
+  alone = false;
+}
+
 export class Call {
   readonly template: CallTemplate;
   readonly sequence: number;
   /** The first (usually the only) result. */
   readonly entry: ObjectEntry;
-  readonly returns: readonly ObjectEntry[] | undefined;
-  readonly stream: StreamState | undefined;
-  /** Present for actor calls: the entry's task is asked for it to find an actor that waits for itself. */
-  readonly actorId: string | undefined;
+  /** Present for actor calls. */
+  readonly target: CallTarget | undefined;
   state: number = callState.waiting;
   args: Uint8Array | undefined = undefined;
   argsStart = 0;
   argsEnd = 0;
   attempt = 0;
   retriesLeft: number;
-  dependencies: Dependency[] | undefined = undefined;
-  /** Everything the arguments mention, held until the call is settled. */
-  held: ObjectEntry[] | undefined = undefined;
   holder: CallSlotHolder | undefined = undefined;
   slot = -1;
   claim = 0;
-  /** Rerun in a process of its own, because it may have been what killed the last one. */
-  alone = false;
-  submittedAtMs = 0;
-  cleanup: (() => void)[] | undefined = undefined;
+  #extras: Extras | undefined = undefined;
 
-  constructor(template: CallTemplate, sequence: number, entry: ObjectEntry, returns: readonly ObjectEntry[] | undefined, stream: StreamState | undefined, actorId: string | undefined) {
+  constructor(template: CallTemplate, sequence: number, entry: ObjectEntry, target: CallTarget | undefined) {
     this.template = template;
     this.sequence = sequence;
     this.entry = entry;
-    this.returns = returns;
-    this.stream = stream;
-    this.actorId = actorId;
+    this.target = target;
     this.retriesLeft = template.maxRetries;
     entry.task = this;
-    if (returns !== undefined) for (const other of returns) other.task = this;
   }
 
   get isSettled(): boolean {
     return this.state === callState.settled;
+  }
+
+  get actorId(): string | undefined {
+    return this.target?.actorId;
+  }
+
+  /** All results, of a call that does not have exactly one. */
+  get returns(): readonly ObjectEntry[] | undefined {
+    return this.#extras?.returns;
+  }
+
+  set returns(returns: readonly ObjectEntry[]) {
+    this.#more.returns = returns;
+    for (const entry of returns) entry.task = this;
+  }
+
+  get stream(): StreamState | undefined {
+    return this.#extras?.stream;
+  }
+
+  set stream(stream: StreamState) {
+    this.#more.stream = stream;
+  }
+
+  get dependencies(): Dependency[] | undefined {
+    return this.#extras?.dependencies;
+  }
+
+  set dependencies(dependencies: Dependency[] | undefined) {
+    if (dependencies !== undefined || this.#extras !== undefined) this.#more.dependencies = dependencies;
+  }
+
+  /** Everything the arguments mention, held until the call is settled. */
+  get held(): ObjectEntry[] | undefined {
+    return this.#extras?.held;
+  }
+
+  set held(held: ObjectEntry[] | undefined) {
+    if (held !== undefined || this.#extras !== undefined) this.#more.held = held;
+  }
+
+  /** Run when the call is settled. */
+  get cleanup(): (() => void)[] | undefined {
+    return this.#extras?.cleanup;
+  }
+
+  set cleanup(cleanup: (() => void)[] | undefined) {
+    if (cleanup !== undefined || this.#extras !== undefined) this.#more.cleanup = cleanup;
+  }
+
+  /** Rerun in a process of its own, because it may have been what killed the last one. */
+  get alone(): boolean {
+    return this.#extras?.alone ?? false;
+  }
+
+  set alone(alone: boolean) {
+    this.#more.alone = alone;
+  }
+
+  get #more(): Extras {
+    this.#extras ??= new Extras();
+    return this.#extras;
   }
 }
 

@@ -32,6 +32,14 @@ export interface Waiter {
   settled(entry: ObjectEntry): void;
 }
 
+/** What most objects never have. */
+class Extras {
+  borrowers: Set<string> | undefined = undefined;
+  nested: ObjectEntry[] | undefined = undefined;
+  onOutOfScope: (() => void)[] | undefined = undefined;
+  releasedHandles = 0;
+}
+
 export class ObjectEntry {
   readonly table: ReferenceTable;
   /** The owner's number for it. */
@@ -44,13 +52,7 @@ export class ObjectEntry {
   handles = 0;
   /** Other reasons to keep it: tasks that take it, values that contain it, handovers under way. */
   holds = 0;
-  /** Handles released by hand, whose finalizers are still to come. */
-  releasedHandles = 0;
-  borrowers: Set<string> | undefined = undefined;
   waiters: Waiter | Waiter[] | undefined = undefined;
-  /** Refs inside its value, held while it lives. */
-  nested: ObjectEntry[] | undefined = undefined;
-  onOutOfScope: (() => void)[] | undefined = undefined;
   /** The task that makes it, while it is pending. */
   task: unknown = undefined;
   /** Function name or place of the put, for people. */
@@ -65,6 +67,48 @@ export class ObjectEntry {
     this.table = table;
     this.sequence = sequence;
     this.owner = owner;
+  }
+
+  #extras: Extras | undefined = undefined;
+
+  /** Processes that hold refs to it. */
+  get borrowers(): Set<string> | undefined {
+    return this.#extras?.borrowers;
+  }
+
+  set borrowers(borrowers: Set<string> | undefined) {
+    this.#more.borrowers = borrowers;
+  }
+
+  /** Refs inside its value, held while it lives. */
+  get nested(): ObjectEntry[] | undefined {
+    return this.#extras?.nested;
+  }
+
+  set nested(nested: ObjectEntry[] | undefined) {
+    this.#more.nested = nested;
+  }
+
+  get onOutOfScope(): (() => void)[] | undefined {
+    return this.#extras?.onOutOfScope;
+  }
+
+  set onOutOfScope(callbacks: (() => void)[] | undefined) {
+    this.#more.onOutOfScope = callbacks;
+  }
+
+  /** Handles released by hand, whose finalizers are still to come. */
+  get releasedHandles(): number {
+    return this.#extras?.releasedHandles ?? 0;
+  }
+
+  set releasedHandles(count: number) {
+    this.#more.releasedHandles = count;
+  }
+
+  get #more(): Extras {
+    this.#extras ??= new Extras();
+    return this.#extras;
   }
 
   get isSettled(): boolean {

@@ -183,7 +183,7 @@ export class ReferenceTable {
     if (entry.owner === undefined) this.#forgetOwned(entry);
     else this.#forgetBorrowed(entry, entry.owner);
     this.#releaseNested(entry);
-    if (entry.onOutOfScope !== undefined) for (const callback of entry.onOutOfScope) callback();
+    for (const callback of entry.onOutOfScope ?? []) callback();
   }
 
   #forgetOwned(entry: ObjectEntry): void {

@@ -367,23 +367,18 @@ export class WorkerRuntime {
     return demand.shape;
   }
 
-  #newCall(template: CallTemplate, actorId: string | undefined): Call {
+  #newCall(template: CallTemplate, target: ActorClient | undefined): Call {
     if (this.#isShutDown) throw new RaiaError("SHUTTING_DOWN", { call: template.name });
     if (this.#pendingCalls >= this.maxPendingCalls) throw new RaiaError("PENDING_CALLS_LIMIT", { pending: this.#pendingCalls, limit: this.maxPendingCalls });
     const { numReturns, name } = template;
     const count = numReturns === "streaming" ? STREAM_SEQUENCES : Math.max(1, numReturns);
     const sequence = this.table.takeSequences(count);
     const entry = this.table.own(sequence, name);
-    let returns: ObjectEntry[] | undefined;
-    if (typeof numReturns === "number" && numReturns > 1) {
-      returns = [entry];
-      for (let i = 1; i < numReturns; i++) returns.push(this.table.own(sequence + i, name));
-    } else if (numReturns === 0) {
-      returns = [];
-    }
     this.#pendingCalls++;
     if (this.#pendingCalls === 1) this.#deps.keepAlive(true);
-    const call = new Call(template, sequence, entry, returns, numReturns === "streaming" ? new StreamState() : undefined, actorId);
+    const call = new Call(template, sequence, entry, target);
+    if (numReturns === "streaming") call.stream = new StreamState();
+    else if (numReturns !== 1) call.returns = numReturns === 0 ? [] : [entry, ...Array.from({ length: numReturns - 1 }, (_, index) => this.table.own(sequence + 1 + index, name))];
     currentContext()?.childSubmitted({ cancel: (force) => this.submitter.cancel(call, force, true) });
     this.events.add(eventKind.submitted, sequence, this.clock.nowMs(), 0, { name, attempt: 0, taskId: "", jobId: "" });
     return call;
@@ -496,7 +491,7 @@ export class WorkerRuntime {
   actorClient(actorId: string, jobId: string): ActorClient {
     let client = this.#actors.get(actorId);
     if (client === undefined) {
-      client = new ActorClient(actorId, jobId, { link: (address) => this.#link(address), results: this.results, writer: this.#arguments, busyChanged: () => {} });
+      client = new ActorClient(actorId, jobId, { link: (address) => this.#link(address), results: this.results, writer: this.#arguments, busyChanged: (scope, isBusy) => (isBusy ? this.table.hold(scope) : this.table.dropHold(scope)) });
       this.#actors.set(actorId, client);
     }
     return client;
@@ -519,13 +514,10 @@ export class WorkerRuntime {
     if (maxPendingCalls >= 0 && client.pending >= maxPendingCalls) {
       throw new RaiaError("PENDING_CALLS_LIMIT", { actor: client.actorId.slice(0, 8), method: template.name, pending: client.pending, limit: maxPendingCalls });
     }
-    const call = this.#newCall(template, client.actorId);
+    const call = this.#newCall(template, client);
     const exports = this.#encodeArguments(call, args);
-    if (scope !== undefined) {
-      // The actor outlives its last handle while a call is under way.
-      this.table.hold(scope);
-      (call.held ??= []).push(scope);
-    }
+    // The actor outlives its last handle while a call is under way.
+    client.scope ??= scope;
     client.submit(call, exports);
     return this.#handlesOf(call);
   }
