@@ -6,11 +6,12 @@
 import { readFileSync, statSync } from "node:fs";
 import nodeModule from "node:module";
 import { fileURLToPath } from "node:url";
+import { LruMap } from "../base/lru-map.ts";
 import { type FunctionInside, type ScriptText, scriptAddress, scriptText } from "./function-inspector.ts";
 
 /** Scripts kept by id; the oldest is dropped past it and read again if needed. A program has a few hundred at most with functions to ship. */
 const MAX_SCRIPTS = 512;
-const scripts = new Map<string, ScriptText>();
+const scripts = new LruMap<string, ScriptText>(MAX_SCRIPTS);
 
 /** Addresses under which rebuilt text runs here: there the file is not what V8 executed, however alike. */
 const rebuiltAddresses = new Set<string>();
@@ -25,12 +26,6 @@ export function scriptOf(fn: Function, inside: FunctionInside): ScriptText {
   const known = scripts.get(scriptId);
   if (known !== undefined) return known;
   const found = scriptFromFile(fn, inside) ?? scriptText(scriptId);
-  if (scripts.size >= MAX_SCRIPTS) {
-    for (const oldest of scripts.keys()) {
-      scripts.delete(oldest);
-      break;
-    }
-  }
   scripts.set(scriptId, found);
   return found;
 }

@@ -6,6 +6,7 @@
  */
 import { createRequire } from "node:module";
 import type { Reference, Scope, ScopeManager, Variable } from "eslint-scope";
+import { LruMap } from "../base/lru-map.ts";
 import type { ScriptText } from "./function-inspector.ts";
 import { analyzeSite, type Binding, type ImportedName, type Site, skipStatic } from "./function-site.ts";
 import { childrenOf, hasUseStrict, nameOf, type SyntaxNode } from "./function-tree.ts";
@@ -26,19 +27,13 @@ export const UNIT_MARKER = "/*raia:unit*/";
 
 /** Syntax trees kept. They are some fifty times the size of their text, so few; a tree dropped is parsed again. */
 const MAX_TREES = 64;
-const trees = new Map<string, ScriptSyntax>();
+const trees = new LruMap<string, ScriptSyntax>(MAX_TREES);
 
 /** @throws {SyntaxError} when the text is not JavaScript that the parser knows */
 export function scriptSyntax(scriptId: string, script: ScriptText): ScriptSyntax {
   const known = trees.get(scriptId);
   if (known !== undefined) return known;
   const parsed = parseScript(script);
-  if (trees.size >= MAX_TREES) {
-    for (const oldest of trees.keys()) {
-      trees.delete(oldest);
-      break;
-    }
-  }
   trees.set(scriptId, parsed);
   return parsed;
 }

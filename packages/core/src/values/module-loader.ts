@@ -6,6 +6,7 @@ import { createRequire, registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
 import vm from "node:vm";
 import { RaiaError } from "../base/errors.ts";
+import { LruMap } from "../base/lru-map.ts";
 import { contentHash, type ImportedModule, type Unit } from "./function-graph.ts";
 import { rememberRebuilt } from "./function-script.ts";
 import { rememberNamespace } from "./module-namespace.ts";
@@ -16,7 +17,7 @@ export type UnitCreator = (...given: unknown[]) => unknown;
 
 /** Compiled scripts kept; past it the oldest is compiled again when needed. One a shipped function and its file. */
 const MAX_COMPILED = 1024;
-const compiled = new Map<string, UnitFunction>();
+const compiled = new LruMap<string, UnitFunction>(MAX_COMPILED);
 
 /** The compiled text, kept by its hash: other captures of the same code need no compiling. */
 export async function loadUnit(unit: Unit): Promise<UnitFunction> {
@@ -32,12 +33,6 @@ export async function loadUnit(unit: Unit): Promise<UnitFunction> {
   if (known !== undefined) return known;
   const script = new vm.Script(unit.text, { filename: unit.address, lineOffset: unit.startLine });
   const made = script.runInThisContext() as UnitFunction;
-  if (compiled.size >= MAX_COMPILED) {
-    for (const oldest of compiled.keys()) {
-      compiled.delete(oldest);
-      break;
-    }
-  }
   compiled.set(hash, made);
   return made;
 }
