@@ -2,14 +2,28 @@
 import { RaiaError } from "../base/errors.ts";
 import type { AnyFunction } from "../worker/function-table.ts";
 import { ActorClassHandle } from "./actor-class.ts";
+import type { ActorOptions, TaskOptions } from "./option-types.ts";
 import { RemoteFunctionHandle } from "./remote-function.ts";
+import type { ActorClass, RemoteOf } from "./remote-types.ts";
 
-// biome-ignore lint: replaced by exact types
-export function remote(target: unknown, options: Readonly<Record<string, unknown>> = {}): never {
+/**
+ * Makes a handle whose calls run in other processes. Code and captured variables are read once, at the first call of the
+ * handle; `remote(fn)` again reads them anew.
+ *
+ * @throws {RaiaError} INVALID_ARGUMENT, INVALID_OPTION
+ */
+export function remote<C extends abstract new (...args: never[]) => object>(Class: C, options?: ActorOptions): ActorClass<C>;
+export function remote<F extends (...args: never[]) => unknown, const O extends TaskOptions = Record<never, never>>(
+  fn: F,
+  options?: O,
+): RemoteOf<F, O extends { readonly numReturns: infer N } ? N : 1>;
+export function remote(target: unknown, options: object = {}): unknown {
   if (typeof target !== "function") {
     throw new RaiaError("INVALID_ARGUMENT", { call: "remote", expected: "a function or a class", got: target === null ? "null" : typeof target });
   }
-  return (isClass(target) ? new ActorClassHandle({ fn: target as AnyFunction }, options) : new RemoteFunctionHandle({ fn: target as AnyFunction }, options)) as never;
+  const source = { fn: target as AnyFunction };
+  const given = options as Readonly<Record<string, unknown>>;
+  return isClass(target) ? new ActorClassHandle(source, given) : new RemoteFunctionHandle(source, given);
 }
 
 function isClass(target: Function): boolean {
