@@ -3,6 +3,7 @@ import { suite, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import vm from "node:vm";
 import fc from "fast-check";
+import { makeQuery } from "../../test/worlds/modules/live.ts";
 import { RaiaError } from "../base/errors.ts";
 import { type LargeCaptureWarning, shipFunction, type ValueHooks } from "./function-capture.ts";
 import { checkFunction, describeReport } from "./function-check.ts";
@@ -131,7 +132,14 @@ suite("what a shipment is", () => {
     class Point3 extends Point {
       readonly z = makeScaler(2)(1);
     }
-    for (const fn of [makeScaler(3), helper, Point3, () => [Point.origin, Point3, table], async () => await import("node:path")]) {
+    for (const fn of [
+      makeScaler(3),
+      makeQuery("q"),
+      helper,
+      Point3,
+      () => [Point.origin, Point3, table],
+      async () => await import("node:path"),
+    ]) {
       const first = await roundTrip(fn as Function);
       const second = shipFunction(first, plain);
       const third = shipFunction(await loadFunction(second.bytes, plain), plain);

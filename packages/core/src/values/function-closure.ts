@@ -9,7 +9,7 @@ import type { Child, FunctionNode, GraphNode, ImportedModule, NodeReference, Pro
 import type { Obstruction } from "./function-hooks.ts";
 import { type FunctionInside, lookInside, privateFields, type ScopeLevel } from "./function-inspector.ts";
 import { type PropertyParts, propertyParts } from "./function-plain.ts";
-import { baseUrl, codeHash, importableReference } from "./function-reference.ts";
+import { baseUrl, codeHash, importableReference, type SourceScript, variableReference } from "./function-reference.ts";
 import { addressOf, scriptOf, textStart } from "./function-script.ts";
 import type { DefinitionValue, Edit, FreeName, Site } from "./function-site.ts";
 import { type ScriptSyntax, scriptSyntax } from "./function-syntax.ts";
@@ -21,6 +21,8 @@ export interface CaptureContext {
   readonly drafts: FunctionDraft[];
   child(value: unknown, parent: number, label: string): Child;
   add(key: string, node: GraphNode, parent: number, label: string): NodeReference;
+  /** The node of `value`, which is this one unless it has one already. */
+  addFor(value: object, node: GraphNode, parent: number, label: string): Child;
   module(module: ImportedModule): number;
   properties(
     owner: object,
@@ -102,7 +104,7 @@ function captureText(fn: Function, inside: FunctionInside, id: number, walk: Cap
   if (site.obstacles.length > 0) return;
 
   const base = baseUrl(script);
-  const reader = new CaptureReader(fn, id, inside.scopes, base, walk, locate);
+  const reader = new CaptureReader(fn, id, inside, { script, syntax }, walk, locate);
   const captures = site.freeNames.flatMap((free) => reader.read(free, site) ?? []);
   walk.drafts.push({
     id,
@@ -123,6 +125,7 @@ function captureText(fn: Function, inside: FunctionInside, id: number, walk: Cap
 interface FoundVariable {
   readonly value: unknown;
   readonly isInitialized: boolean;
+  readonly level?: ScopeLevel;
   /** The global object, for a variable that all scripts of its realm share. */
   readonly realm?: object;
 }
@@ -131,7 +134,8 @@ interface FoundVariable {
 class CaptureReader {
   readonly #fn: Function;
   readonly #id: number;
-  readonly #scopes: readonly ScopeLevel[];
+  readonly #inside: FunctionInside;
+  readonly #source: SourceScript;
   readonly #base: string;
   readonly #walk: CaptureContext;
   readonly #locate: (offset: number) => string;
@@ -139,15 +143,16 @@ class CaptureReader {
   constructor(
     fn: Function,
     id: number,
-    scopes: readonly ScopeLevel[],
-    base: string,
+    inside: FunctionInside,
+    source: SourceScript,
     walk: CaptureContext,
     locate: (offset: number) => string,
   ) {
     this.#fn = fn;
     this.#id = id;
-    this.#scopes = scopes;
-    this.#base = base;
+    this.#inside = inside;
+    this.#source = source;
+    this.#base = baseUrl(source.script);
     this.#walk = walk;
     this.#locate = locate;
   }
@@ -177,13 +182,32 @@ class CaptureReader {
       return this.#refuse(name, offset, "it is not initialised yet", "submit the function after its declaration ran");
     // The text carries its own name with it.
     if (name === site.declaredName && found.value === this.#fn && !isWritten) return undefined;
+    return this.#ofModule(free, found) ?? this.#copied(free, found);
+  }
+
+  /** A variable of a module that the receiver imports too: it uses that one. What the function writes is its own copy. */
+  #ofModule({ name, binding, isWritten }: FreeName, { value, level }: FoundVariable): Capture | undefined {
+    if (binding?.kind !== "single" || isWritten || level === undefined || typeof value === "function") return undefined;
+    const reference = variableReference(name, value, level, this.#inside, this.#source);
+    if (reference === undefined) return undefined;
+    const { module, part } = reference;
+    if (part.part === "export") {
+      const imported = { specifier: module.specifier, name: part.name, attributes: {} };
+      return { name, binding: { name, kind: "import", imported }, isWritten, child: undefined };
+    }
+    const node: GraphNode = ["imported", this.#walk.module(module), part, undefined];
+    return { name, binding, isWritten, value, child: this.#walk.addFor(value as object, node, this.#id, name) };
+  }
+
+  #copied({ name, binding, isWritten }: FreeName, found: FoundVariable): Capture {
     const child = this.#walk.child(found.value, this.#id, name);
     return { name, binding, isWritten, value: found.value, child, ...(found.realm === undefined ? {} : { realm: found.realm }) };
   }
 
   #find(name: string, isDeclared: boolean): FoundVariable | undefined {
-    const realm = this.#scopes.find(({ type }) => type === "Global")?.variables;
-    for (const { type, variables } of this.#scopes) {
+    const realm = this.#inside.scopes.find(({ type }) => type === "Global")?.variables;
+    for (const level of this.#inside.scopes) {
+      const { type, variables } = level;
       if (type === "Global") {
         registerRealm(variables);
         return isGlobalName(name) && !isDeclared ? undefined : this.#findGlobal(name, variables);
@@ -192,7 +216,7 @@ class CaptureReader {
       if (!isHere) continue;
       const shared = type === "Script" && realm !== undefined ? { realm } : {};
       try {
-        return { value: (variables as Record<string, unknown>)[name], isInitialized: true, ...shared };
+        return { value: (variables as Record<string, unknown>)[name], isInitialized: true, level, ...shared };
       } catch {
         // V8 shows a variable whose declaration has not run as a getter that throws.
         return { value: undefined, isInitialized: false };

@@ -42,6 +42,9 @@ export interface KnownPath {
   readonly keys: readonly string[];
 }
 
+/** Globals that hold classes. */
+const NAMESPACES: ReadonlySet<string> = new Set(["Intl", "Temporal", "WebAssembly"]);
+
 const known = new WeakMap<object, KnownPath>();
 const registeredRealms = new WeakSet<object>();
 
@@ -70,8 +73,7 @@ export function registerRealm(realm: object): void {
   remember(realm, { module: undefined, keys: ["globalThis"] });
   for (const name of isMain ? [...LANGUAGE_NAMES, ...LIGHT_NODE_NAMES] : LANGUAGE_NAMES) {
     const value = ownValue(realm, name) ?? (name === "process" || name === "Buffer" ? (realm as Record<string, unknown>)[name] : undefined);
-    if (isObject(value) && value !== realm)
-      registerObject(value, { module: undefined, keys: [name] }, name === "process" || name === "console" ? 1 : 2);
+    if (isObject(value) && value !== realm) registerObject(value, { module: undefined, keys: [name] }, NAMESPACES.has(name) ? 2 : 1);
   }
   if (isMain) registerUnnamed();
 }
@@ -129,7 +131,7 @@ function registerBuiltinModules(): void {
   for (const name of builtinModules) {
     if (!names.has(name)) continue;
     const exports = (process.getBuiltinModule as (id: string) => unknown)(name);
-    if (isObject(exports)) registerObject(exports, { module: `node:${name}`, keys: [] }, 2);
+    if (isObject(exports)) registerObject(exports, { module: `node:${name}`, keys: [] }, 1);
   }
 }
 
@@ -139,7 +141,8 @@ function registerObject(value: object, path: KnownPath, levels: number): void {
   if (levels === 0) return;
   for (const key of Object.getOwnPropertyNames(value)) {
     const member = key === "constructor" ? undefined : ownValue(value, key);
-    if (isObject(member)) registerObject(member, { module: path.module, keys: [...path.keys, key] }, levels - 1);
+    if (isObject(member))
+      registerObject(member, { module: path.module, keys: [...path.keys, key] }, key === "prototype" ? levels : levels - 1);
   }
 }
 

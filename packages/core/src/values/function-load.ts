@@ -12,6 +12,7 @@ import {
   type FunctionNode,
   type Graph,
   type GraphNode,
+  type ImportedModule,
   isReference,
   type OddProperty,
   type Properties,
@@ -22,6 +23,7 @@ import { lookInside } from "./function-inspector.ts";
 import { rememberOrigin } from "./function-origin.ts";
 import { codeHash, exportedFunctions, readVariable, topScope } from "./function-reference.ts";
 import { type Importer, importerOf, importModule, loadUnit, requireOf, type UnitCreator, type UnitFunction } from "./module-loader.ts";
+import { rememberVariable } from "./module-namespace.ts";
 import { specifierWithoutVite } from "./module-vite.ts";
 
 /**
@@ -227,6 +229,9 @@ class Rebuilding {
         : part.part === "export"
           ? (exports as Record<string, unknown>)[part.name]
           : variableOf(exports, part.name);
+    if (part.part === "local" && typeof value === "object" && value !== null) {
+      rememberVariable(value, this.#graph.modules[index] as ImportedModule, part);
+    }
     if (hash === undefined) return value;
     if (typeof value !== "function")
       throw new RaiaError("FUNCTION_LOAD_FAILED", {

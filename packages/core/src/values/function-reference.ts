@@ -13,7 +13,7 @@ import { contentHash, type ImportedModule, type ImportedPart } from "./function-
 import { type FunctionInside, lookInside, type ScopeLevel, type ScriptText } from "./function-inspector.ts";
 import { propertyParts } from "./function-plain.ts";
 import { scriptOf, textStart } from "./function-script.ts";
-import { scriptSyntax, UNIT_MARKER } from "./function-syntax.ts";
+import { type ScriptSyntax, scriptSyntax, UNIT_MARKER } from "./function-syntax.ts";
 
 export interface FunctionReference {
   readonly module: ImportedModule;
@@ -75,6 +75,53 @@ function requiredReference(fn: Function, script: ScriptText, inside: FunctionIns
   if (doorInside.place?.scriptId !== inside.place?.scriptId) return undefined;
   const top = topClosure(doorInside.scopes);
   return top !== undefined && readVariable(top, local) === fn ? { module, part: { part: "local", name: local } } : undefined;
+}
+
+/**
+ * Where a receiver finds a variable at the top of a module that it can import, so that a closure made by that module shares the
+ * module's own state there instead of a copy. By `export` the variable stays live; by `local` it is read once.
+ */
+export function variableReference(
+  name: string,
+  value: unknown,
+  level: ScopeLevel,
+  inside: FunctionInside,
+  source: SourceScript,
+): FunctionReference | undefined {
+  const { script, syntax } = source;
+  if (inside.place === undefined || script.text.startsWith(UNIT_MARKER)) return undefined;
+  if (!script.isModule) return isObject(value) ? requiredVariable(name, value, level, inside, script) : undefined;
+  if (level.type !== "Module" || !isImportableUrl(script.url)) return undefined;
+  const module: ImportedModule = { how: "import", specifier: script.url, parent: "" };
+  const exported = syntax.exports.get(name);
+  if (exported !== undefined) return { module, part: { part: "export", name: exported } };
+  const door = [...syntax.exports.keys()].some((each) => typeof readVariable(level, each) === "function");
+  return door && isObject(value) ? { module, part: { part: "local", name } } : undefined;
+}
+
+export interface SourceScript {
+  readonly script: ScriptText;
+  readonly syntax: ScriptSyntax;
+}
+
+function requiredVariable(
+  name: string,
+  value: object,
+  level: ScopeLevel,
+  inside: FunctionInside,
+  script: ScriptText,
+): FunctionReference | undefined {
+  const filename = script.url.startsWith("file:") ? fileURLToPath(script.url) : script.url;
+  if (level !== topClosure(inside.scopes) || isEntryFile(filename) || isTestFile(filename)) return undefined;
+  const door = exportedFunctions(requireCache()[filename]?.exports)[0];
+  const doorInside = door === undefined ? undefined : lookInside(door);
+  const top = doorInside === undefined || doorInside.place?.scriptId !== inside.place?.scriptId ? undefined : topClosure(doorInside.scopes);
+  if (top === undefined || readVariable(top, name) !== value) return undefined;
+  return { module: { how: "require", specifier: filename, parent: "" }, part: { part: "local", name } };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 /** The module whose `module.exports` this object is, unless it is the entry. */

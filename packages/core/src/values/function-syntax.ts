@@ -78,6 +78,7 @@ export function parseScript(script: ScriptText): ScriptSyntax {
     return binding;
   };
 
+  let exports: Map<string, string> | undefined;
   const sites = new Map<number, Site>();
   const lineStarts = startsOfLines(script.text);
   const position = (offset: number): { line: number; column: number } => {
@@ -120,7 +121,8 @@ export function parseScript(script: ScriptText): ScriptSyntax {
       return site;
     },
     get exports() {
-      return exportedNames(tree);
+      exports ??= exportedNames(tree);
+      return exports;
     },
   };
 }

@@ -135,7 +135,7 @@ const SHARED_WRITE: Obstruction = {
 };
 
 function isModulePlan(plan: UnitPlan): boolean {
-  return plan.drafts.some(({ site }) => site.needsModule);
+  return plan.imports.size > 0 || plan.drafts.some(({ site }) => site.needsModule);
 }
 
 function placeCaptures(plan: UnitPlan, context: PlanContext): void {
@@ -149,6 +149,8 @@ function placeCaptures(plan: UnitPlan, context: PlanContext): void {
     const params: Param[] = [];
     for (const capture of draft.captures) {
       if (capture.binding?.kind === "import") continue;
+      // One function reads the module's own variable, this one would write a copy of it.
+      if (capture.isWritten && plan.imports.has(capture.name)) context.refuse(draft.id, SHARED_WRITE, capture.name);
       const cell = plan.cells.get(capture.name);
       if (cell !== undefined && cell.key === cellKey(capture)) continue;
       params.push({ name: capture.name, child: capture.child, isWritten: capture.isWritten, when: "now" });
@@ -270,7 +272,6 @@ function header(
   { base }: FunctionDraft,
 ): string {
   let text = UNIT_MARKER;
-  if (isModule) text += `import.meta.url=${JSON.stringify(base)};import.meta.main=false;`;
   for (const [local, { specifier, name, attributes }] of plan.imports) {
     const what = name === undefined ? `* as ${local}` : `{${JSON.stringify(name)} as ${local}}`;
     const withAttributes = Object.keys(attributes).length === 0 ? "" : `with${JSON.stringify(attributes)}`;
@@ -281,6 +282,7 @@ function header(
   // The first value is the object; a strict function may stand inside \`with\`, not contain it.
   if (plan.box !== undefined) text += `with(${prefix}(0))return(function(){`;
   if (isStrict) text += `"use strict";`;
+  if (isModule) text += `import.meta.url=${JSON.stringify(base)};import.meta.main=false;`;
   text += `${prefix}([${Array.from({ length: creatorCount }, (_, index) => `${prefix}_${index}`).join()}]);`;
   const now = cells.filter(({ isLate }) => !isLate);
   const offset = plan.box === undefined ? 0 : 1;

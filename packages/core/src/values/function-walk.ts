@@ -13,7 +13,7 @@ import type { FunctionProblem, Obstruction, ValueHooks } from "./function-hooks.
 import { weakEntries } from "./function-inspector.ts";
 import { instanceObstruction } from "./function-obstacles.ts";
 import { integrityOf, isUsualPrototype, plainInside, type PropertyParts, propertyParts } from "./function-plain.ts";
-import { moduleOfNamespace } from "./module-namespace.ts";
+import { importedVariable, moduleOfNamespace } from "./module-namespace.ts";
 import { requiredModuleOf } from "./function-reference.ts";
 import type { FunctionDraft } from "./function-unit.ts";
 
@@ -101,6 +101,14 @@ export class ShipmentWalk implements CaptureContext {
     const known = this.#ids.get(key);
     if (known !== undefined) return [known];
     const id = this.#allocate(key, { parent, label, capture: undefined }, false);
+    this.nodes[id] = node;
+    return [id];
+  }
+
+  addFor(value: object, node: GraphNode, parent: number, label: string): Child {
+    // A brand says more than where the value is kept.
+    if (this.#ids.has(value) || this.#replacement(value) !== undefined) return this.#reference(value, parent, label);
+    const id = this.#allocate(value, { parent, label, capture: undefined }, false);
     this.nodes[id] = node;
     return [id];
   }
@@ -218,6 +226,8 @@ export class ShipmentWalk implements CaptureContext {
     }
     if (typeof value === "function") return captureFunction(value, id, this);
     if (value === process.env) return ["known", undefined, ["process", "env"]];
+    const kept = importedVariable(value);
+    if (kept !== undefined) return ["imported", this.module(kept.module), kept.part, undefined];
     if (ArrayBuffer.isView(value)) return this.#view(value, id);
     if (this.#isWhole(value, id)) return ["data", value];
     return this.#builtin(value) ?? this.#prototypeOf(value, id) ?? this.#exotic(value, id) ?? this.#instance(value, id);
@@ -412,7 +422,10 @@ export class ShipmentWalk implements CaptureContext {
       const depth = depths.pop() as number;
       if (seen.has(at) || this.#embedded.has(at)) continue;
       seen.add(at);
-      const inside = at !== root && (this.#ids.has(at) || this.#replacement(at) !== undefined) ? undefined : plainInside(at);
+      const inside =
+        at !== root && (this.#ids.has(at) || importedVariable(at) !== undefined || this.#replacement(at) !== undefined)
+          ? undefined
+          : plainInside(at);
       if (inside === undefined || depth > MAX_WHOLE_DEPTH) {
         this.#failedSteps += seen.size;
         return false;

@@ -6,10 +6,21 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { builtinPath } from "./function-globals.ts";
-import type { ImportedModule } from "./function-graph.ts";
+import type { ImportedModule, ImportedPart } from "./function-graph.ts";
 import { lookInside } from "./function-inspector.ts";
 import { exportedFunctions } from "./function-reference.ts";
 import { addressOf } from "./function-script.ts";
+
+const variables = new WeakMap<object, { readonly module: ImportedModule; readonly part: ImportedPart }>();
+
+/** Remembers from which variable of a module a value was read, so that it is sent on as that variable. */
+export function rememberVariable(value: object, module: ImportedModule, part: ImportedPart): void {
+  variables.set(value, { module, part });
+}
+
+export function importedVariable(value: object): { readonly module: ImportedModule; readonly part: ImportedPart } | undefined {
+  return variables.get(value);
+}
 
 const loaded = new WeakMap<object, ImportedModule>();
 

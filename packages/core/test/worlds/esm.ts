@@ -6,7 +6,19 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path, { join as joinPath } from "node:path";
 import { finish, refused, trip } from "../functions/trip.ts";
-import defaultExport, { arrow, counter, double, giveUnexported, increment, makeAdder, Shape, shown } from "./modules/live.ts";
+import defaultExport, {
+  arrow,
+  counter,
+  double,
+  giveUnexported,
+  increment,
+  makeAdder,
+  makeQuery,
+  makeWriter,
+  setLimits,
+  Shape,
+  shown,
+} from "./modules/live.ts";
 import * as live from "./modules/live.ts";
 import settings from "./modules/settings.json" with { type: "json" };
 
@@ -112,6 +124,16 @@ await trip("an exported class, by reference", Shape, 3);
 await trip("a renamed export, by reference", shown, 4);
 await trip("an unexported function of a module, by reference", giveUnexported(), 4);
 await trip("a closure made by a module", makeAdder(3), 4);
+await trip("a closure over a module's own connection", makeQuery("select"));
+const query = makeQuery("insert");
+await trip("a closure and a function that share a module's state", () => {
+  setLimits(50, 60);
+  return query().slice(1, 3);
+});
+setLimits(10, 3);
+const write = makeWriter();
+const both = makeQuery("both");
+refused("one closure reads a module's variable, another writes it", () => [write(), both()], { reason: "share this variable" });
 await trip("an imported class", () => new Shape(3).area);
 await trip("import()", async () => (await import("./modules/live.ts")).double(8));
 await trip("import.meta", () => [import.meta.url, import.meta.dirname, import.meta.filename]);
@@ -120,10 +142,12 @@ await trip("createRequire", () => (require("./modules/library.cjs") as { triple(
 const library = require("./modules/library.cjs") as {
   triple(x: number): number;
   useInner(): Function;
+  makeQuery(text: string): () => string;
   table: { rows: number[]; sum(): number };
 };
 await trip("an export of CommonJS, by identity", library.triple, 5);
 await trip("an inner function of CommonJS", library.useInner(), 5);
+await trip("a closure over a CommonJS module's own connection", library.makeQuery("select"));
 await trip("module.exports as a value", () => [library.table.rows, library.table.sum()]);
 
 // Classes

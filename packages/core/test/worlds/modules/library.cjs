@@ -3,4 +3,12 @@ const inner = (x) => x * 3;
 function counter() {
   return (counter.calls = (counter.calls ?? 0) + 1);
 }
-module.exports = { triple: (x) => inner(x), counter, useInner: () => inner, table: { rows: [1, 2], sum: () => 3 } };
+class Pool {
+  #queries = 0;
+  query(text) {
+    return `${text} ${++this.#queries}`;
+  }
+}
+const pool = new Pool();
+const makeQuery = (text) => () => pool.query(text);
+module.exports = { makeQuery, triple: (x) => inner(x), counter, useInner: () => inner, table: { rows: [1, 2], sum: () => 3 } };

@@ -31,6 +31,26 @@ function unexported(x: number): string {
 export function giveUnexported(): (x: number) => string {
   return unexported;
 }
+/** A connection that cannot be sent: a closure of this module uses the one of its own process. */
+class Pool {
+  #queries = 0;
+  query(text: string): string {
+    return `${text} ${++this.#queries}`;
+  }
+}
+const pool = new Pool();
+const limits = { rows: 10 };
+export const exportedLimits = { columns: 3 };
+export function makeQuery(text: string): () => unknown[] {
+  return () => [pool.query(text), limits.rows, exportedLimits.columns, counter];
+}
+export function setLimits(rows: number, columns: number): void {
+  limits.rows = rows;
+  exportedLimits.columns = columns;
+}
+export function makeWriter(): () => number {
+  return () => ++counter;
+}
 export function makeAdder(n: number): (x: number) => number {
   return (x) => x + n;
 }
