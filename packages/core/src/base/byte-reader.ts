@@ -7,15 +7,22 @@ import { RaiaError } from "./errors.ts";
 const scratch = new Float64Array(1);
 const scratchBytes = new Uint8Array(scratch.buffer);
 
+/** Methods of buffers that Node's types leave out: they skip the look at the name of the encoding. */
+interface RawText {
+  latin1Slice(start: number, end: number): string;
+  utf8Slice(start: number, end: number): string;
+  ucs2Slice(start: number, end: number): string;
+}
+
 export class ByteReader {
-  readonly bytes: Uint8Array;
+  readonly buffer: Buffer;
   position: number;
   readonly end: number;
 
   /** Reads `bytes[start, end)`. */
   constructor(bytes: Uint8Array, start: number, end: number) {
-    if (start < 0 || end > bytes.length || start > end) throw malformed("bounds");
-    this.bytes = bytes;
+    if (!(start >= 0 && start <= end && end <= bytes.length)) throw malformed("bounds");
+    this.buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.position = start;
     this.end = end;
   }
@@ -26,7 +33,7 @@ export class ByteReader {
 
   u8(): number {
     if (this.position >= this.end) throw malformed("truncated");
-    return this.bytes[this.position++] as number;
+    return this.buffer[this.position++] as number;
   }
 
   u32(): number {
@@ -34,15 +41,15 @@ export class ByteReader {
   }
 
   i32(): number {
-    const at = this.advance(4);
-    const { bytes } = this;
-    return (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
+    const at = this.skip(4);
+    const { buffer } = this;
+    return (buffer[at] as number) | ((buffer[at + 1] as number) << 8) | ((buffer[at + 2] as number) << 16) | ((buffer[at + 3] as number) << 24);
   }
 
   f64(): number {
-    const at = this.advance(8);
-    const { bytes } = this;
-    for (let i = 0; i < 8; i++) scratchBytes[i] = bytes[at + i] as number;
+    const at = this.skip(8);
+    const { buffer } = this;
+    for (let i = 0; i < 8; i++) scratchBytes[i] = buffer[at + i] as number;
     return scratch[0] as number;
   }
 
@@ -62,18 +69,41 @@ export class ByteReader {
   }
 
   /** A number of things of which each takes `bytesEach` at least: more than can be there is refused before room is made for them. */
-  count(bytesEach: number): number {
+  count(bytesEach = 1): number {
     const count = this.varuint();
     if (count * bytesEach > this.end - this.position) throw malformed("count beyond the end");
     return count;
   }
 
-  /** Skips `length` bytes. @returns where they begin */
-  advance(length: number): number {
+  /** @returns where the skipped bytes begin */
+  skip(length: number): number {
     const at = this.position;
     if (length > this.end - at) throw malformed("truncated");
     this.position = at + length;
     return at;
+  }
+
+  /** The next bytes, not copied. */
+  view(length: number): Buffer {
+    const at = this.skip(length);
+    return this.buffer.subarray(at, at + length);
+  }
+
+  latin1(length: number): string {
+    const at = this.skip(length);
+    return (this.buffer as unknown as RawText).latin1Slice(at, at + length);
+  }
+
+  utf8(): string {
+    const length = this.varuint();
+    const at = this.skip(length);
+    return (this.buffer as unknown as RawText).utf8Slice(at, at + length);
+  }
+
+  utf16(): string {
+    const length = this.varuint();
+    const at = this.skip(length);
+    return (this.buffer as unknown as RawText).ucs2Slice(at, at + length);
   }
 }
 

@@ -1,6 +1,5 @@
 /**
- * A buffer that grows while it is written. Everything is little endian. Strings have no length of their own: whoever writes
- * one says how long it is. Growing replaces `buffer`; slices of the old one stay valid and keep what they showed.
+ * A buffer that grows while it is written. Everything is little endian. Growing replaces `buffer`; slices of the old one stay valid and keep what they showed.
  */
 import { RaiaError } from "./errors.ts";
 
@@ -14,7 +13,7 @@ export class ByteWriter {
   buffer: Buffer;
   position = 0;
 
-  constructor(initialBytes: number) {
+  constructor(initialBytes = 256) {
     this.buffer = Buffer.allocUnsafeSlow(Math.max(16, initialBytes));
   }
 
@@ -82,12 +81,21 @@ export class ByteWriter {
     this.position = position + length;
   }
 
-  /** UTF-8. @returns the bytes written */
-  string(text: string): number {
-    this.ensure(text.length * 3);
-    const written = this.buffer.utf8Write(text, this.position);
-    this.position += written;
-    return written;
+  /** varuint bytes, UTF-8. Halves of surrogate pairs are lost. */
+  utf8(text: string): void {
+    const length = Buffer.byteLength(text);
+    this.varuint(length);
+    this.ensure(length);
+    // Text of one byte a character is copied without looking at it again.
+    this.position += this.buffer.write(text, this.position, length, length === text.length ? "latin1" : "utf8");
+  }
+
+  /** varuint bytes, UTF-16: any string as it is. */
+  utf16(text: string): void {
+    const length = text.length * 2;
+    this.varuint(length);
+    this.ensure(length);
+    this.position += this.buffer.write(text, this.position, length, "utf16le");
   }
 
   /** Overwrites what was written earlier. */

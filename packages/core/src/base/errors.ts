@@ -34,6 +34,7 @@ export const errorCatalogue = {
   RUNTIME_ENV_FAILED: ["The runtime environment could not be set up", "read the cause; the task did not run"],
   // Values, functions, options
   UNSERIALIZABLE: ["A value cannot be sent to another process", "send plain data, or register a codec with registerCodec"],
+  CODEC_MISSING: ["A value was written by a codec that this process does not have", "register it in a module that both sides import, or install the library that is named"],
   FUNCTION_UNCAPTURABLE: ["A function cannot be sent to another process", "export it from a module, or pass what it captures as an argument"],
   FUNCTION_LOAD_FAILED: ["A worker could not load the function", "make sure that its module can be imported where the worker runs"],
   INVALID_ARGUMENT: ["An argument is wrong", "see the documentation of the call"],

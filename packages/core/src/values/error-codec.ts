@@ -1,53 +1,173 @@
 /**
- * What user code threw, to bytes and back: the same class where it can be had, own properties and cause kept, and a stack
- * that shows the remote frames, where they ran, and then the caller's.
+ * What a user's code threw, on its way to whoever waits for the result. Anything may be thrown; errors keep their class where
+ * this process has it, their properties and causes, and their stack continues with the caller's.
+ *
+ *   varuint count, names of the error's classes | task, node, varuint pid, names of properties left out | the value
  */
+import { types } from "node:util";
+import { ByteReader } from "../base/byte-reader.ts";
+import { ByteWriter } from "../base/byte-writer.ts";
 import { RaiaError } from "../base/errors.ts";
-import { decodeValue, encodeValue, packValue, type ValueHooks } from "./value-codec.ts";
-import { classNamesOf } from "./value-graph-encoder.ts";
+import { decodeValue, type EncodedValue, encodeValue, packValue, tryEncodeSmall, type ValueHooks } from "./value-codec.ts";
+import { hide, isError } from "./value-error.ts";
 
-export interface ThrownAt {
+/** Where something was thrown. */
+export interface ThrowPlace {
   readonly task: string;
   readonly pid: number;
   readonly node: string;
 }
 
-/** `u32 length | names of the class and its ancestors, one a line | encoded { thrown, place }`. */
-export function encodeError(error: unknown, hooks: ValueHooks, place: ThrownAt): Uint8Array {
-  const names = typeof error === "object" && error !== null ? classNamesOf(error) : [typeof error];
-  const encoded = encodeValue({ thrown: error, place }, hooks);
-  const header = Buffer.from(names.join("\n"), "utf8");
-  const bytes = Buffer.allocUnsafeSlow(4 + header.length + encoded.byteLength);
-  bytes.writeUInt32LE(header.length, 0);
-  header.copy(bytes, 4);
-  packValue(encoded, bytes.subarray(4 + header.length));
-  return bytes;
+/**
+ * Encodes what was thrown. Properties of an error that cannot be sent (an open socket, a function) are left out and named in its
+ * stack: an error that arrives incomplete says more than an error about sending errors.
+ *
+ * @throws {RaiaError} UNSERIALIZABLE for a thrown value that is no error and cannot be sent
+ */
+export function encodeError(error: unknown, hooks: ValueHooks, place: ThrowPlace): Uint8Array {
+  const writer = new ByteWriter(1024);
+  const names = namesOf(error);
+  writer.varuint(names.length);
+  for (const name of names) writer.utf8(name);
+  writer.utf8(place.task);
+  writer.utf8(place.node);
+  writer.varuint(place.pid);
+  if (!isAnyError(error)) {
+    writer.utf8("");
+    if (!tryEncodeSmall(writer, error)) append(writer, encodeValue(error, hooks));
+    return writer.take();
+  }
+  const { encoded, omitted } = encodeWhatCan(error, hooks);
+  writer.utf8(omitted);
+  append(writer, encoded);
+  return writer.take();
 }
 
-/** Names of the error's class and its ancestors, most specific first. */
+/** Names of the classes of the error and its ancestors, most specific first, with its own name; none for what is no error. */
 export function errorNameOf(bytes: Uint8Array): readonly string[] {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + 4, headerLength(bytes)).toString("utf8").split("\n");
+  return readNames(new ByteReader(bytes, 0, bytes.length));
 }
 
-function headerLength(bytes: Uint8Array): number {
-  const length = bytes.byteLength < 4 ? Number.NaN : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  if (!(4 + length <= bytes.byteLength)) throw new RaiaError("PROTOCOL", { reason: "not an encoded error" });
-  return length;
-}
-
-/** What `get` rejects with. */
+/**
+ * What a get of the failed object rejects with: what was thrown; an error with its remote frames followed by those of the caller.
+ *
+ * @param callSite an error made where the caller waits
+ * @throws {RaiaError} PROTOCOL for bytes that are no encoded error
+ */
 export function reviveError(bytes: Uint8Array, hooks: ValueHooks, callSite: Error | undefined): unknown {
-  const start = 4 + headerLength(bytes);
-  const decoded = decodeValue(bytes, start, bytes.byteLength, hooks, false) as { thrown?: unknown; place?: ThrownAt };
-  const { thrown, place } = decoded;
-  if (thrown instanceof Error && place !== undefined) stitchStack(thrown, place, callSite);
-  return thrown;
+  const reader = new ByteReader(bytes, 0, bytes.length);
+  readNames(reader);
+  const place: ThrowPlace = { task: reader.utf8(), node: reader.utf8(), pid: reader.varuint() };
+  const omitted = reader.utf8();
+  const value = decodeValue(bytes, reader.position, bytes.length, hooks, false);
+  if (isAnyError(value)) appendRemoteFrames(value, { ...place, omitted, callerStack: callSite?.stack });
+  return value;
 }
 
-/** Remote frames, a line that says where they ran, the caller's frames. */
-function stitchStack(error: Error, { task, node, pid }: ThrownAt, callSite: Error | undefined): void {
-  const callers = callSite?.stack?.split("\n").slice(1).join("\n");
-  const stack = `${error.stack ?? `${error.name}: ${error.message}`}\n    --- remote task ${task} @${node} pid ${pid} ---${callers ? `\n${callers}` : ""}`;
-  Object.defineProperty(error, "stack", { value: stack, writable: true, configurable: true });
+/** What is known of a failure when its stack is put together. */
+export interface RemoteFrames extends ThrowPlace {
+  /** Names of properties that could not be sent. */
+  readonly omitted?: string;
+  readonly callerStack?: string | undefined;
 }
 
+/** Makes a stack of the remote frames, a line that says where they are from, and the caller's frames. */
+export function appendRemoteFrames(error: Error, { task, node, pid, omitted = "", callerStack }: RemoteFrames): void {
+  const note = omitted === "" ? "" : ` (not sent: ${omitted})`;
+  const remote = typeof error.stack === "string" ? error.stack : `${error.name}: ${error.message}`;
+  const caller = callerStack === undefined ? "" : framesOf(callerStack);
+  hide(error, "stack", `${remote}\n    --- remote task ${task} @${node} pid ${pid}${note} ---${caller === "" ? "" : `\n${caller}`}`);
+}
+
+function framesOf(stack: string): string {
+  const lines = stack.split("\n");
+  const first = lines.findIndex((line) => /^\s+at /.test(line));
+  return first === -1 ? "" : lines.slice(first).join("\n");
+}
+
+function append(writer: ByteWriter, encoded: EncodedValue): void {
+  writer.ensure(encoded.byteLength);
+  packValue(encoded, writer.buffer.subarray(writer.position));
+  writer.position += encoded.byteLength;
+}
+
+// -- names ------------------------------------------------------------------------------------------------------------
+
+/** A hierarchy of classes deeper than this is cut. */
+const MAX_NAMES = 16;
+const MAX_NAME_CHARS = 200;
+
+function namesOf(error: unknown): string[] {
+  if (!isAnyError(error)) return [];
+  const names: string[] = [];
+  try {
+    names.push(String(error.name));
+    for (let proto = Object.getPrototypeOf(error) as object | null; proto !== null && proto !== Object.prototype; proto = Object.getPrototypeOf(proto) as object | null) {
+      const owner = Object.getOwnPropertyDescriptor(proto, "constructor")?.value as unknown;
+      if (typeof owner === "function") names.push(owner.name);
+    }
+  } catch {
+    // A getter of the user's that throws: what was found until then has to do.
+  }
+  return [...new Set(names)].slice(0, MAX_NAMES).map((name) => name.slice(0, MAX_NAME_CHARS));
+}
+
+function readNames(reader: ByteReader): string[] {
+  const names: string[] = [];
+  for (let left = reader.count(); left > 0; left--) names.push(reader.utf8());
+  return names;
+}
+
+function isAnyError(value: unknown): value is Error {
+  return typeof value === "object" && value !== null && isError(value);
+}
+
+// -- errors with properties that cannot be sent -----------------------------------------------------------------------
+
+/** Causes and gathered errors that are looked at; further ones are left out. */
+const MAX_ERRORS = 64;
+const MAX_OMITTED_CHARS = 500;
+
+function encodeWhatCan(error: Error, hooks: ValueHooks): { readonly encoded: EncodedValue; readonly omitted: string } {
+  try {
+    return { encoded: encodeValue(error, hooks), omitted: "" };
+  } catch (failure) {
+    if (!RaiaError.is(failure, "UNSERIALIZABLE")) throw failure;
+    const omitted = new Set<string>();
+    const encoded = encodeValue(sendableCopy(error, hooks, omitted, new Map()), hooks);
+    return { encoded, omitted: [...omitted].join(", ").slice(0, MAX_OMITTED_CHARS) };
+  }
+}
+
+/** The same error without the properties that cannot be sent, of it and of the errors behind it. */
+function sendableCopy(error: Error, hooks: ValueHooks, omitted: Set<string>, copies: Map<Error, Error>): Error {
+  const known = copies.get(error);
+  if (known !== undefined) return known;
+  const copy = Object.setPrototypeOf(new Error(), Object.getPrototypeOf(error) as object) as Error;
+  copies.set(error, copy);
+  Reflect.deleteProperty(copy, "stack");
+  for (const key of Object.getOwnPropertyNames(error)) {
+    const enumerable = Object.prototype.propertyIsEnumerable.call(error, key);
+    const value = sendable(error, key, hooks, omitted, copies);
+    if (value === UNSENDABLE) omitted.add(key);
+    else Object.defineProperty(copy, key, { value, enumerable, writable: true, configurable: true });
+  }
+  return copy;
+}
+
+const UNSENDABLE = Symbol("unsendable");
+
+function sendable(error: Error, key: string, hooks: ValueHooks, omitted: Set<string>, copies: Map<Error, Error>): unknown {
+  try {
+    const value = (error as unknown as Record<string, unknown>)[key];
+    const isRoom = copies.size < MAX_ERRORS;
+    if (isRoom && isAnyError(value)) return sendableCopy(value, hooks, omitted, copies);
+    if (isRoom && key === "errors" && Array.isArray(value) && value.length <= MAX_ERRORS && value.every(isAnyError)) {
+      return value.map((one) => sendableCopy(one, hooks, omitted, copies));
+    }
+    encodeValue(value, hooks);
+    return value;
+  } catch {
+    return UNSENDABLE;
+  }
+}

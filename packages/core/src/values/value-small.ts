@@ -5,6 +5,7 @@
  */
 import { types } from "node:util";
 import type { ByteWriter } from "../base/byte-writer.ts";
+import { isDetached } from "./value-memory.ts";
 import { isBigint64, writeBigint, writeKey, writeNumber, writeString } from "./value-scalars.ts";
 import { brandSymbol, MAX_SMALL_BYTES, MAX_SMALL_DEPTH, tag } from "./value-tags.ts";
 
@@ -138,11 +139,11 @@ function isSeen(value: object): boolean {
   return false;
 }
 
-/** Whether these bytes must not be copied by themselves: another view here sees them too, another thread does, or they are gone. */
+/** Whether these bytes must not be copied by themselves: another view here sees them too, or they are gone. */
 function isMemoryShared(bytes: Uint8Array): boolean {
   // An empty one may be detached, which is an error that the packed form reports. Small arrays live on V8's heap and get a buffer
   // only when asked for it, so a single one is not asked.
-  if (bytes.length === 0 && bytes.buffer.detached) return true;
+  if (bytes.length === 0 && isDetached(bytes)) return true;
   for (const other of views) {
     if (other === bytes) return true;
     if (other.buffer !== bytes.buffer) continue;

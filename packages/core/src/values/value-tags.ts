@@ -63,15 +63,17 @@ export const tag = {
   firstSmallInteger: 0x80,
 } as const;
 
-/** Containers that can be made empty and filled afterwards; the byte behind `tag.later`. */
-export const laterKind = { array: 0, object: 1, nullObject: 2, map: 3, set: 4 } as const;
+/** What can be made empty and filled afterwards; for containers the byte behind `tag.later`. */
+export const laterKind = { array: 0, object: 1, nullObject: 2, map: 3, set: 4, errorProperties: 5 } as const;
 
 /** Past this a value takes the packed form, whose binary parts are not copied by the encoder. */
 export const MAX_SMALL_BYTES = 64 * 1024;
 export const MAX_SMALL_DEPTH = 8;
 
-/** Containers inside one another before contents are put off. Both sides recurse this far: about 150 KiB of a stack of 1 MiB. */
-export const MAX_NESTING = 300;
+/** Containers inside one another before contents are put off. Both sides recurse this far. */
+export const MAX_NESTING = 200;
+/** What a hook or codec wrote must be complete when it is read, so nothing in it is put off. About 250 KiB of a stack of 1 MiB. */
+export const MAX_PAYLOAD_NESTING = 400;
 
 /** Shapes remembered in one value, and keys in each: rows of tables have few shapes, dictionaries have too many keys to compare. */
 export const MAX_SHAPES = 1000;
