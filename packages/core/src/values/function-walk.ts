@@ -11,14 +11,12 @@ import { builtinPath, knownPath } from "./function-globals.ts";
 import type { BufferEntry, Child, GraphNode, ImportedModule, NodeReference, OddProperty, Properties } from "./function-graph.ts";
 import type { FunctionProblem, Obstruction, ValueHooks } from "./function-hooks.ts";
 import { weakEntries } from "./function-inspector.ts";
+import { CapturedMemory, memoryObstruction } from "./function-memory.ts";
 import { instanceObstruction } from "./function-obstacles.ts";
 import { integrityOf, isUsualPrototype, plainInside, type PropertyParts, propertyParts } from "./function-plain.ts";
 import { importedVariable, moduleOfNamespace } from "./module-namespace.ts";
 import { requiredModuleOf } from "./function-reference.ts";
 import type { FunctionDraft } from "./function-unit.ts";
-
-/** Binary captures from this size on go to the store when the hooks offer one. */
-export const STORE_FROM_BYTES = 100 * 1024;
 
 /** Nested deeper, a value is taken apart: V8's encoder calls itself for each level and would run out of stack at some thousands. */
 const MAX_WHOLE_DEPTH = 1000;
@@ -33,20 +31,11 @@ interface Origin {
   readonly capture: string | undefined;
 }
 
-interface BufferDraft {
-  readonly node: number;
-  readonly buffer: ArrayBuffer;
-  isWhole: boolean;
-  from: number;
-  to: number;
-  readonly views: { readonly node: number; readonly kind: string; readonly byteOffset: number; readonly length: number }[];
-}
-
 export class ShipmentWalk implements CaptureContext {
   readonly nodes: (GraphNode | undefined)[] = [];
   readonly drafts: FunctionDraft[] = [];
   readonly modules: ImportedModule[] = [];
-  readonly buffers: BufferEntry[] = [];
+  buffers: readonly BufferEntry[] = [];
   readonly problems: FunctionProblem[] = [];
   /** Estimated bytes by the root's capture; what went to the store is not counted. */
   readonly bytesByCapture = new Map<string, number>();
@@ -60,7 +49,7 @@ export class ShipmentWalk implements CaptureContext {
   readonly #replacements = new Map<object, { readonly kind: string; readonly payload: unknown }>();
   /** Objects inside values that go in whole; met again they go in whole too, and V8 keeps them one. */
   readonly #embedded = new Set<object>();
-  readonly #buffers = new Map<ArrayBuffer, BufferDraft>();
+  readonly #memory = new CapturedMemory();
   readonly #weak: { readonly node: number; readonly collection: WeakMap<object, unknown> | WeakSet<object> }[] = [];
   readonly #moduleIndex = new Map<string, number>();
 
@@ -73,7 +62,7 @@ export class ShipmentWalk implements CaptureContext {
     const id = this.#allocate(root, { parent: undefined, label: root.name === "" ? "(anonymous)" : root.name, capture: undefined });
     do this.#drain();
     while (this.#addWeakEntries());
-    this.#finishBuffers();
+    if (this.problems.length === 0) this.#placeMemory();
     return id;
   }
 
@@ -257,7 +246,7 @@ export class ShipmentWalk implements CaptureContext {
   /** Objects that are more than their properties. */
   #exotic(value: object, id: number): GraphNode | undefined {
     if (types.isArrayBuffer(value)) {
-      this.#bufferDraft(value, id).isWhole = true;
+      this.#memory.addWhole(value, id);
       return ["data", null];
     }
     if (types.isModuleNamespaceObject(value)) {
@@ -292,53 +281,22 @@ export class ShipmentWalk implements CaptureContext {
   }
 
   #view(view: ArrayBufferView, id: number): undefined {
-    if (!types.isArrayBuffer(view.buffer)) {
-      this.refuse(id, { reason: "it is memory shared between threads", wayOut: "copy it (slice()), or put() it and pass the ref" });
+    const obstruction = memoryObstruction(view);
+    if (obstruction !== undefined) {
+      this.refuse(id, obstruction);
       return;
     }
-    if (view.buffer.detached) {
-      this.refuse(id, { reason: "its memory was transferred away", wayOut: "send it before it is transferred, or send a copy" });
-      return;
-    }
-    const known = this.#buffers.get(view.buffer);
+    const buffer = view.buffer as ArrayBuffer;
     const node =
-      known?.node ??
-      this.#ids.get(view.buffer) ??
-      this.#allocate(view.buffer, { parent: id, label: "buffer", capture: this.#origins[id]?.capture }, false);
-    const draft = known ?? this.#bufferDraft(view.buffer, node);
-    const kind = Buffer.isBuffer(view) ? "Buffer" : ((view as unknown as Record<symbol, string>)[Symbol.toStringTag] ?? "DataView");
-    draft.from = Math.min(draft.from, view.byteOffset);
-    draft.to = Math.max(draft.to, view.byteOffset + view.byteLength);
-    const length = kind === "DataView" ? view.byteLength : (view as Uint8Array).length;
-    draft.views.push({ node: id, kind, byteOffset: view.byteOffset, length });
+      this.#ids.get(buffer) ?? this.#allocate(buffer, { parent: id, label: "buffer", capture: this.#origins[id]?.capture }, false);
+    this.#memory.addView(view, buffer, { view: id, buffer: node });
   }
 
-  #bufferDraft(buffer: ArrayBuffer, node: number): BufferDraft {
-    const known = this.#buffers.get(buffer);
-    if (known !== undefined) return known;
-    const draft: BufferDraft = { node, buffer, isWhole: false, from: buffer.byteLength, to: 0, views: [] };
-    this.#buffers.set(buffer, draft);
-    return draft;
-  }
-
-  /** Only the range that views show is sent: a small Buffer lives in a large pool. */
-  #finishBuffers(): void {
-    for (const draft of this.#buffers.values()) {
-      const from = draft.isWhole ? 0 : Math.min(draft.from, draft.to);
-      const to = draft.isWhole ? draft.buffer.byteLength : draft.to;
-      // Typed arrays need an aligned start.
-      const start = from - (from % 8);
-      const bytes = new Uint8Array(draft.buffer, start, to - start);
-      if (bytes.byteLength > STORE_FROM_BYTES && this.#hooks.storeLarge !== undefined) {
-        this.buffers.push({ stored: this.#hooks.storeLarge(bytes), byteLength: bytes.byteLength });
-      } else {
-        this.buffers.push({ bytes });
-        this.#count(draft.node, bytes.byteLength);
-      }
-      this.nodes[draft.node] = ["buffer", this.buffers.length - 1];
-      for (const { node, kind, byteOffset, length } of draft.views)
-        this.nodes[node] = ["view", kind, [draft.node], byteOffset - start, length];
-    }
+  #placeMemory(): void {
+    const { buffers, nodes, inline } = this.#memory.place(this.#hooks);
+    this.buffers = buffers;
+    for (const [id, node] of nodes) this.nodes[id] = node;
+    for (const [id, bytes] of inline) this.#count(id, bytes);
   }
 
   #instance(value: object, id: number): GraphNode | undefined {
