@@ -1,4 +1,9 @@
 /** What users import. */
+import { useDriver } from "./api/init.ts";
+import { startDriver } from "./bin/driver.ts";
+
+useDriver(startDriver);
+
 export { RaiaError, type ErrorCode, errorCatalogue } from "./base/errors.ts";
 export { exitActor, getActor, kill, type KillOptions } from "./api/actor-class.ts";
 export { init, type InitInfo, type InitOptions, isInitialized, shutdown } from "./api/init.ts";

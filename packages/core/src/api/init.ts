@@ -1,8 +1,38 @@
 /** Starting, joining and leaving. The first `.remote()` or `put` starts a local cluster when nothing has. */
 import { RaiaError } from "../base/errors.ts";
+import type { ResourceOptions } from "../base/resources.ts";
 import { currentRuntime, setProcessRuntime } from "../worker/task-context.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
-import { type Driver, type DriverOptions, startDriver } from "./driver.ts";
+
+export interface DriverOptions extends ResourceOptions {
+  /** Session directory of a running cluster, `auto` for this user's, `local` for a new one. Default: RAIA_ADDRESS, else a new one. */
+  readonly address?: string | undefined;
+  /** Of named actors. Default: one of the job's own. */
+  readonly namespace?: string | undefined;
+  /** Bytes of shared memory for objects. Default: 30 % of memory. */
+  readonly objectStoreMemory?: number | undefined;
+  /** Where objects go when memory is full. Default: in the session's directory. */
+  readonly spillDirectory?: string | undefined;
+  /** Whether what workers print is shown here. Default true. */
+  readonly logToDriver?: boolean | undefined;
+}
+
+/** This process as a member of a cluster. */
+export interface Driver {
+  readonly runtime: WorkerRuntime;
+  /** Settles when the cluster answers. */
+  readonly joined: Promise<void>;
+  stop(): Promise<void>;
+}
+
+type StartDriver = (options: DriverOptions, lost: (error: RaiaError) => void) => Driver;
+
+let startDriver: StartDriver | undefined;
+
+/** The package's door says how a driver is made: starting processes is not for this layer. */
+export function useDriver(start: StartDriver): void {
+  startDriver = start;
+}
 
 let driver: Driver | undefined;
 
@@ -43,6 +73,7 @@ export async function init(options: InitOptions = {}): Promise<InitInfo> {
 }
 
 function start(options: DriverOptions): Driver {
+  if (startDriver === undefined) throw new RaiaError("NOT_INITIALIZED", { reason: "import the package by its name, not by its parts" });
   const started = startDriver(options, () => {
     if (driver === started) {
       driver = undefined;

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { realClock } from "./clock.ts";
 import { attempt, checkPrivate, makePrivate, refuse, removeDirectory } from "./private-directory.ts";
 import { isSameProcess, type ProcessMark, processMark } from "./process-mark.ts";
@@ -54,8 +54,7 @@ const MAKING_MS = 60_000;
  * @throws {RaiaError} SESSION_DIRECTORY when no private directory can be made, or only one too long for sockets
  */
 export function makeSessionDirectory(environment: SessionEnvironment): SessionDirectory {
-  const root = sessionRoot(environment);
-  const path = attempt(root, "make", () => mkdtempSync(join(root, SESSION_PREFIX)));
+  const path = makeIn(environment);
   try {
     const session = openSession(environment, path);
     session.socketPath("x".repeat(MAX_SOCKET_NAME_CHARS));
@@ -64,6 +63,19 @@ export function makeSessionDirectory(environment: SessionEnvironment): SessionDi
   } catch (error) {
     rmSync(path, { recursive: true, force: true });
     throw error;
+  }
+}
+
+function makeIn(environment: SessionEnvironment, attemptsLeft = 3): string {
+  const root = sessionRoot(environment);
+  try {
+    return mkdtempSync(join(root, SESSION_PREFIX));
+  } catch (error) {
+    // The last session of another program was just removed, and the root with it.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT" && attemptsLeft > 1) return makeIn(environment, attemptsLeft - 1);
+    return attempt(root, "make", () => {
+      throw error;
+    });
   }
 }
 
@@ -108,7 +120,9 @@ export async function findSessions(
 
 function openSession(environment: SessionEnvironment, path: string): SessionDirectory {
   const name = path.slice(path.lastIndexOf("/") + 1);
-  const logsPath = join(makePrivate(logsRoot(environment)), name);
+  const logs = logsRoot(environment);
+  attempt(logs, "make", () => mkdirSync(dirname(logs), { recursive: true }));
+  const logsPath = join(makePrivate(logs), name);
   attempt(logsPath, "make", () => mkdirSync(logsPath, { recursive: true, mode: 0o700 }));
   const madeAtMs = realClock.wallMs();
   return {
@@ -129,8 +143,18 @@ function openSession(environment: SessionEnvironment, path: string): SessionDire
       attempt(draft, "write", () => writeFileSync(draft, JSON.stringify(record), { mode: 0o600, flag: "wx" }));
       renameSync(draft, join(path, SESSION_FILE));
     },
-    remove: () => removeDirectory(path),
+    remove: () => removeSessionDirectory(path),
   };
+}
+
+/** Deletes a session's directory, and the root with it when no other session is there. Safe to repeat. */
+export function removeSessionDirectory(path: string): void {
+  removeDirectory(path);
+  try {
+    rmdirSync(dirname(path));
+  } catch {
+    // Another session is there, or somebody was quicker.
+  }
 }
 
 interface SessionRecord {

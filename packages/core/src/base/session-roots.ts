@@ -35,9 +35,11 @@ export function sessionRoot(environment: SessionEnvironment): string {
   return makePrivate(roots.at(-1)!);
 }
 
-/** Never in XDG_RUNTIME_DIR, which is memory. */
+/** Where people look for what programs leave: the state directory. Never in XDG_RUNTIME_DIR, which is memory. */
 export function logsRoot({ env, temporaryDirectory = tmpdir() }: SessionEnvironment): string {
-  return resolve(env["RAIA_TMPDIR"] || temporaryDirectory, `${ownName()}-logs`);
+  if (env["RAIA_TMPDIR"]) return resolve(env["RAIA_TMPDIR"], `${ownName()}-logs`);
+  const state = env["XDG_STATE_HOME"] || (env["HOME"] && join(env["HOME"], ".local", "state"));
+  return state ? join(state, "raia-logs") : resolve(temporaryDirectory, `${ownName()}-logs`);
 }
 
 function ownName(): string {

@@ -3,9 +3,8 @@ import { writeSync } from "node:fs";
 import { join } from "node:path";
 import { realClock } from "../base/clock.ts";
 import { newNodeId, newWorkerId } from "../base/ids.ts";
-import { removeDirectory } from "../base/private-directory.ts";
 import { realRandom } from "../base/random.ts";
-import { joinSessionDirectory } from "../base/session-directory.ts";
+import { joinSessionDirectory, removeSessionDirectory } from "../base/session-directory.ts";
 import { readSecret } from "../base/session-secret.ts";
 import { ControlServer } from "../control/control-server.ts";
 import { MemoryRecordStore } from "../control/memory-record-store.ts";
@@ -44,25 +43,24 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
   const spillDirectory = options.spillDirectory ?? join(session.path, "spill");
   const store = new StoreServer({ arena, disk: new DirectoryDisk(spillDirectory), clock });
   const found = await detectAccelerators(probe);
-  const { total, devices } = nodeResources({ ...options.resources, objectStoreMemory: capacityBytes }, capacity, found);
+  const { total } = nodeResources({ ...options.resources, objectStoreMemory: capacityBytes }, capacity, found);
   const address = session.socketPath("head");
   const nodeId = newNodeId(random);
   const kernelKills = new KernelKills(clock, oomKillCounter(probe));
   const logs = new OutputLogDirectory(realLogDisk, session.logsPath);
   const started = new Map(early === undefined ? [] : [[early.workerId, early.process]]);
-  let node: NodeServer;
   let ending = false;
 
   const end = (exitCode: number): void => {
     if (ending) return;
     ending = true;
-    node?.shutdown();
+    node.shutdown();
     // The directory goes with the session, whoever made it: its maker may be dead.
-    removeDirectory(session.path);
+    removeSessionDirectory(session.path);
     process.exit(exitCode);
   };
 
-  node = new NodeServer({
+  const node: NodeServer = new NodeServer({
     nodeId,
     address,
     clock,

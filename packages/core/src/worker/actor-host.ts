@@ -6,7 +6,7 @@ import { Deque } from "../base/deque.ts";
 import { RaiaError } from "../base/errors.ts";
 import type { Accelerators } from "../messages/common.ts";
 import type { CallExecution, Executor } from "./executor.ts";
-import type { AnyFunction } from "./function-table.ts";
+import type { AnyFunction } from "./functions.ts";
 import { runInContext, type TaskContext, type WaitScope } from "./task-context.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 

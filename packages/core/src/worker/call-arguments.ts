@@ -13,7 +13,7 @@ import { packPlain } from "../wire/plain-codec.ts";
 import type { Call, Dependency } from "./call.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
 import { ObjectRef } from "./object-ref.ts";
-import type { ReferenceTable } from "./reference-table.ts";
+import type { ReferenceTable } from "./references.ts";
 import type { EncodeScope, RuntimeValueHooks } from "./value-hooks.ts";
 
 export const argumentForm = { none: 0, plain: 1, withDependencies: 2 } as const;

@@ -3,7 +3,7 @@ import { packedFrom, unpackPlain } from "../wire/plain-codec.ts";
 import { decodeImmediate, isImmediate } from "../values/value-codec.ts";
 import { type Call, type CallFailure, callState } from "./call.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
-import type { ReferenceTable } from "./reference-table.ts";
+import type { ReferenceTable } from "./references.ts";
 import { HAS_REFS, resultStatus } from "./task-frames.ts";
 import { reviveEntry, type RuntimeValueHooks } from "./value-hooks.ts";
 

@@ -15,7 +15,7 @@ import { packPlain, unpackPlain } from "../wire/plain-codec.ts";
 import type { ActorHost } from "./actor-host.ts";
 import { argumentForm, dependencyForm, MAX_INLINE_BYTES } from "./call-arguments.ts";
 import { type EventRing, eventKind } from "./event-ring.ts";
-import type { AnyFunction, FunctionTable } from "./function-table.ts";
+import type { AnyFunction, FunctionTable } from "./functions.ts";
 import type { ObjectEntry } from "./object-entry.ts";
 import type { LargeObjects } from "./object-reader.ts";
 import { runInContext, type TaskContext, type WaitScope } from "./task-context.ts";

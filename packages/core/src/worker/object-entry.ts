@@ -6,7 +6,7 @@
  * have (borrowers, waiters, nested refs) is absent until it is needed.
  */
 import type { OwnerAddress } from "../messages/common.ts";
-import type { ReferenceTable } from "./reference-table.ts";
+import type { ReferenceTable } from "./references.ts";
 
 export const objectState = {
   /** Its task has not finished, or the owner was not asked yet. */

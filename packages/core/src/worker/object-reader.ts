@@ -9,7 +9,7 @@ import { decodeValue } from "../values/value-codec.ts";
 import type { Infer } from "../wire/schema.ts";
 import { type ObjectEntry, objectState, type StoredAt, type Waiter } from "./object-entry.ts";
 import type { GetOptions } from "./object-ref.ts";
-import type { ReferenceTable } from "./reference-table.ts";
+import type { ReferenceTable } from "./references.ts";
 import { currentContext, type WaitScope } from "./task-context.ts";
 import type { RuntimeValueHooks } from "./value-hooks.ts";
 

@@ -5,7 +5,7 @@
 import type { Call } from "./call.ts";
 import type { ObjectEntry } from "./object-entry.ts";
 import type { ObjectRef } from "./object-ref.ts";
-import type { ReferenceTable } from "./reference-table.ts";
+import type { ReferenceTable } from "./references.ts";
 import type { StreamState } from "./stream-state.ts";
 
 /** Credits are told in steps, so that a fast consumer does not answer every item with a message. */

@@ -11,7 +11,7 @@ import { Call } from "./call.ts";
 import type { EventRing } from "./event-ring.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
 import type { Failure } from "./object-reader.ts";
-import type { ReferenceTable } from "./reference-table.ts";
+import type { ReferenceTable } from "./references.ts";
 import type { TaskSubmitter } from "./task-submitter.ts";
 
 type Reply = Infer<typeof ObjectReply>;

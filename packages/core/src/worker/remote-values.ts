@@ -1,6 +1,6 @@
 /** Remote functions and actor classes as values: they may be captured by functions, or sent as arguments. */
 import { RaiaError } from "../base/errors.ts";
-import type { AnyFunction } from "./function-table.ts";
+import type { AnyFunction } from "./functions.ts";
 import { type EncodeScope, type RuntimeValueHooks } from "./value-hooks.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 

@@ -14,7 +14,7 @@ import type { Connection } from "../wire/connection.ts";
 import type { Client } from "../wire/service.ts";
 import type { ActorHost } from "./actor-host.ts";
 import { CallExecution, type Executor } from "./executor.ts";
-import type { AnyFunction } from "./function-table.ts";
+import type { AnyFunction } from "./functions.ts";
 import { type Push, readPushes } from "./task-frames.ts";
 
 /** A template as the running side keeps it, with the function once it is loaded. */

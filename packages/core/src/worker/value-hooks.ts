@@ -9,7 +9,7 @@ import type { ValueHooks as FunctionHooks } from "../values/function-hooks.ts";
 import type { ValueHooks } from "../values/value-codec.ts";
 import type { ObjectEntry } from "./object-entry.ts";
 import { brand, ObjectRef } from "./object-ref.ts";
-import type { ReferenceTable } from "./reference-table.ts";
+import type { ReferenceTable } from "./references.ts";
 
 export interface EncodeScope {
   /** Entries that the value mentions, each once for each mention. */

@@ -30,13 +30,13 @@ import { ArgumentWriter, MAX_INLINE_BYTES } from "./call-arguments.ts";
 import { CallResults } from "./call-results.ts";
 import { EventRing, eventKind } from "./event-ring.ts";
 import { Executor } from "./executor.ts";
-import { FunctionTable } from "./function-table.ts";
+import { FunctionTable } from "./functions.ts";
 import { ObjectEntry, objectState } from "./object-entry.ts";
 import { ObjectReader } from "./object-reader.ts";
 import { ObjectRefStream } from "./object-stream.ts";
 import type { ObjectRef } from "./object-ref.ts";
 import { OwnerServer } from "./owner-server.ts";
-import { ReferenceTable } from "./reference-table.ts";
+import { ReferenceTable } from "./references.ts";
 import { StoreAdapter } from "./store-adapter.ts";
 import { StreamState } from "./stream-state.ts";
 import { currentContext } from "./task-context.ts";
@@ -332,7 +332,8 @@ export class WorkerRuntime {
       for (const inner of scope.entries) this.table.hold(inner);
       entry.nested = scope.entries;
     }
-    if (encoded.byteLength > MAX_INLINE_BYTES) {
+    // Before this process has joined there is no shared memory to put it: it stays here, and travels inside calls.
+    if (encoded.byteLength > MAX_INLINE_BYTES && this.isJoined) {
       this.#store.put(this.table.idOf(entry), encoded, site);
       entry.settle(objectState.stored, { nodeId: this.nodeId, sizeBytes: encoded.byteLength });
     } else {

@@ -5,11 +5,10 @@ import { enableCompileCache } from "node:module";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { realClock } from "../base/clock.ts";
-import { type ErrorCode, RaiaError } from "../base/errors.ts";
+import { RaiaError } from "../base/errors.ts";
 import { realFinalizers } from "../base/finalizers.ts";
 import { newWorkerId } from "../base/ids.ts";
 import { realRandom } from "../base/random.ts";
-import type { ResourceOptions } from "../base/resources.ts";
 import { findSessions, joinSessionDirectory, makeSessionDirectory, type SessionDirectory } from "../base/session-directory.ts";
 import { makeSecret, readSecret } from "../base/session-secret.ts";
 import { SPIN_MS } from "../base/spinner.ts";
@@ -17,25 +16,12 @@ import { DirectoryDisk } from "../store/disk.ts";
 import { SharedArena } from "../store/shared-arena.ts";
 import { warmCapture } from "../values/function-capture.ts";
 import { receiverLaunchFlags } from "../values/module-launch.ts";
+import type { Identity } from "../wire/connection.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
-import { headEnvironment } from "../bin/head-options.ts";
-import { installRemoteValues } from "./remote-value-codecs.ts";
-
-export interface DriverOptions extends ResourceOptions {
-  readonly address?: string | undefined;
-  readonly namespace?: string | undefined;
-  readonly objectStoreMemory?: number | undefined;
-  readonly spillDirectory?: string | undefined;
-  readonly logToDriver?: boolean | undefined;
-}
-
-export interface Driver {
-  readonly runtime: WorkerRuntime;
-  /** Settles when the cluster answers. */
-  readonly joined: Promise<void>;
-  stop(): Promise<void>;
-}
+import type { Driver, DriverOptions } from "../api/init.ts";
+import { headEnvironment } from "./head-options.ts";
+import { installRemoteValues } from "../api/remote-value-codecs.ts";
 
 const here = import.meta.url;
 const headMain = fileURLToPath(new URL(`../bin/head-main${here.slice(here.lastIndexOf("."))}`, here));
@@ -81,7 +67,10 @@ function startLocal(options: DriverOptions, lost: (error: RaiaError) => void): D
   setImmediate(warmCapture);
   const removeOnExit = (): void => session.remove();
   process.once("exit", removeOnExit);
-  const runtime = newRuntime(session, secret, started.then(() => ({ nodeAddress: session.socketPath("head"), controlAddress: session.socketPath("head") })), options, lost);
+  const headAddress = session.socketPath("head");
+  const peerId = newWorkerId(realRandom);
+  const identity = { peerId, pid: process.pid, address: ownSocket(session, peerId), secret };
+  const runtime = newRuntime(identity, started.then(() => ({ nodeAddress: headAddress, controlAddress: headAddress })), options, lost);
   return {
     runtime,
     joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
@@ -140,25 +129,21 @@ function endHead(head: ChildProcess): Promise<void> {
 }
 
 function joinCluster(options: DriverOptions, address: string, lost: (error: RaiaError) => void): Driver {
-  const found = address === "auto" ? newestSession() : Promise.resolve(address);
-  let session: Pick<SessionDirectory, "path" | "socketPath"> | undefined;
-  // The runtime needs its own address at once; where the cluster is, it learns later.
-  const workerId = newWorkerId(realRandom);
-  const opened = found.then((path) => {
-    session = joinSessionDirectory({ env: process.env }, path);
-    return session;
+  // The runtime is made at once; where the cluster is, and so the address of this process, is known later.
+  const identity = { peerId: newWorkerId(realRandom), pid: process.pid, address: "", secret: "" };
+  const cluster = (address === "auto" ? newestSession() : Promise.resolve(address)).then((path) => {
+    const session = joinSessionDirectory({ env: process.env }, path);
+    identity.address = ownSocket(session, identity.peerId);
+    identity.secret = readSecret(session.path);
+    return { nodeAddress: session.socketPath("head"), controlAddress: session.socketPath("head") };
   });
-  const runtime = newRuntimeWith(workerId, opened, options, lost);
-  return {
-    runtime: runtime.runtime,
-    joined: runtime.runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
-    stop: () => runtime.runtime.shutdown(),
-  };
+  const runtime = newRuntime(identity, cluster, options, lost);
+  return { runtime, joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }), stop: () => runtime.shutdown() };
 }
 
 async function newestSession(): Promise<string> {
   const sessions = await findSessions({ env: process.env }, async ({ facts }) => facts["kind"] === "standing" && answers(facts));
-  const [session] = sessions.filter(({ state, facts }) => state === "running" && facts["kind"] === "standing");
+  const session = sessions.find(({ state, facts }) => state === "running" && facts["kind"] === "standing");
   if (session === undefined) throw new RaiaError("CLUSTER_NOT_FOUND", { address: "auto", reason: "no running local cluster of this user answers" });
   return session.path;
 }
@@ -171,50 +156,11 @@ async function answers(facts: Readonly<Record<string, unknown>>): Promise<boolea
   return true;
 }
 
-function newRuntime(
-  session: Pick<SessionDirectory, "path" | "socketPath">,
-  secret: string,
-  cluster: Promise<{ nodeAddress: string; controlAddress: string }>,
-  options: DriverOptions,
-  lost: (error: RaiaError) => void,
-): WorkerRuntime {
-  const workerId = newWorkerId(realRandom);
-  return build(workerId, session.socketPath(`d-${workerId.slice(0, 16)}`), secret, cluster, options, lost);
+function ownSocket(session: Pick<SessionDirectory, "socketPath">, workerId: string): string {
+  return session.socketPath(`d-${workerId.slice(0, 16)}`);
 }
 
-/** For a session that is still to be found: identity and address are known when it is. */
-function newRuntimeWith(
-  workerId: string,
-  opened: Promise<Pick<SessionDirectory, "path" | "socketPath">>,
-  options: DriverOptions,
-  lost: (error: RaiaError) => void,
-): { runtime: WorkerRuntime } {
-  const identity = { peerId: workerId, pid: process.pid, address: "", secret: "" };
-  const cluster = opened.then((session) => {
-    identity.address = session.socketPath(`d-${workerId.slice(0, 16)}`);
-    identity.secret = readSecret(session.path);
-    return { nodeAddress: session.socketPath("head"), controlAddress: session.socketPath("head") };
-  });
-  return { runtime: buildWith(identity, cluster, options, lost) };
-}
-
-function build(
-  peerId: string,
-  address: string,
-  secret: string,
-  cluster: Promise<{ nodeAddress: string; controlAddress: string }>,
-  options: DriverOptions,
-  lost: (error: RaiaError) => void,
-): WorkerRuntime {
-  return buildWith({ peerId, pid: process.pid, address, secret }, cluster, options, lost);
-}
-
-function buildWith(
-  identity: { peerId: string; pid: number; address: string; secret: string },
-  cluster: Promise<{ nodeAddress: string; controlAddress: string }>,
-  options: DriverOptions,
-  lost: (error: RaiaError) => void,
-): WorkerRuntime {
+function newRuntime(identity: Identity, cluster: Promise<{ nodeAddress: string; controlAddress: string }>, options: DriverOptions, lost: (error: RaiaError) => void): WorkerRuntime {
   const runtime = new WorkerRuntime({
     kind: "driver",
     identity,
@@ -230,7 +176,7 @@ function buildWith(
       (stream === "stdout" ? process.stdout : process.stderr).write(`${lines.join("\n")}\n`);
     },
     keepAlive: keepProcessAlive(),
-    nodeLost: (reason) => lost(new RaiaError("NODE_DIED" satisfies ErrorCode, { reason })),
+    nodeLost: (reason) => lost(new RaiaError("NODE_DIED", { reason })),
   });
   installRemoteValues(runtime);
   return runtime;

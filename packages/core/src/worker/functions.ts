@@ -7,7 +7,7 @@ import { LruMap } from "../base/lru-map.ts";
 import { type ShippedFunction, shipFunction } from "../values/function-capture.ts";
 import { loadFunction } from "../values/function-load.ts";
 import type { ObjectEntry } from "./object-entry.ts";
-import type { ReferenceTable } from "./reference-table.ts";
+import type { ReferenceTable } from "./references.ts";
 import type { DecodeScope, EncodeScope, RuntimeValueHooks } from "./value-hooks.ts";
 
 export type AnyFunction = (this: unknown, ...args: never[]) => unknown;
