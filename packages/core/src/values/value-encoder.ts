@@ -11,12 +11,12 @@ import { types } from "node:util";
 import { ByteWriter } from "../base/byte-writer.ts";
 import { RaiaError } from "../base/errors.ts";
 import { codecOf, type RegisteredCodec } from "./class-registry.ts";
-import { isUsualPrototype } from "./function-plain.ts";
 import { encodeArrow, type EncodedArrow } from "./value-arrow.ts";
 import { describeError, errorProperties, isError, RAIA_ERROR } from "./value-error.ts";
 import type { EncodedValue, ValueHooks } from "./value-hooks.ts";
 import { alignPart, isDetached, MemoryWriter, viewKind } from "./value-memory.ts";
 import { findPath, Obstacle, obstacleOf, unserializable } from "./value-obstacle.ts";
+import { isPrototypeOf } from "./value-realm.ts";
 import { writeKey, writeScalar, writeString } from "./value-scalars.ts";
 import { brandSymbol, laterKind, MAX_NESTING, MAX_PAYLOAD_NESTING, MAX_SHAPE_KEYS, MAX_SHAPES, tag } from "./value-tags.ts";
 
@@ -105,7 +105,11 @@ class ValueEncoder {
 
   #value(value: unknown, depth: number): void {
     if (depth > MAX_PAYLOAD_NESTING) {
-      throw new Obstacle(value, `what codecs write is nested more than ${MAX_PAYLOAD_NESTING} levels deep`, "write a flatter form in encode");
+      throw new Obstacle(
+        value,
+        `what codecs write is nested more than ${MAX_PAYLOAD_NESTING} levels deep`,
+        "write a flatter form in encode",
+      );
     }
     if (typeof value === "object" && value !== null) this.#object(value, depth);
     else if (!writeScalar(this.#writer, value)) this.#functionOrSymbol(value as Function | symbol, depth);
@@ -136,21 +140,21 @@ class ValueEncoder {
     const proto = Object.getPrototypeOf(value) as object | null;
     if (proto === Object.prototype) this.#container(value as Container, laterKind.object, depth);
     else if (proto === null) this.#container(value as Container, laterKind.nullObject, depth);
-    else if (Array.isArray(value) && isUsualPrototype(proto, Array.prototype)) this.#container(value, laterKind.array, depth);
+    else if (Array.isArray(value) && isPrototypeOf(proto, Array)) this.#container(value, laterKind.array, depth);
     else if (ArrayBuffer.isView(value)) this.#view(value);
     else if (isError(value)) this.#error(value as Error, depth);
     else this.#special(value, proto, depth);
   }
 
   #special(value: object, proto: object, depth: number): void {
-    if (types.isMap(value) && isUsualPrototype(proto, Map.prototype)) this.#container(value, laterKind.map, depth);
-    else if (types.isSet(value) && isUsualPrototype(proto, Set.prototype)) this.#container(value, laterKind.set, depth);
-    else if (types.isDate(value) && isUsualPrototype(proto, Date.prototype)) this.#date(value);
-    else if (types.isRegExp(value) && isUsualPrototype(proto, RegExp.prototype)) this.#regExp(value);
-    else if (types.isArrayBuffer(value) && isUsualPrototype(proto, ArrayBuffer.prototype)) this.#arrayBuffer(value);
+    if (types.isMap(value) && isPrototypeOf(proto, Map)) this.#container(value, laterKind.map, depth);
+    else if (types.isSet(value) && isPrototypeOf(proto, Set)) this.#container(value, laterKind.set, depth);
+    else if (types.isDate(value) && isPrototypeOf(proto, Date)) this.#date(value);
+    else if (types.isRegExp(value) && isPrototypeOf(proto, RegExp)) this.#regExp(value);
+    else if (types.isArrayBuffer(value) && isPrototypeOf(proto, ArrayBuffer)) this.#arrayBuffer(value);
     else if (types.isBoxedPrimitive(value) && isBoxPrototype(proto)) this.#boxed(value);
     else if (!this.#coded(value, proto, depth) && !this.#arrow(value)) {
-      if (!types.isMap(value) && !types.isSet(value) && !Array.isArray(value) && isUsualPrototype(proto, Object.prototype) && !types.isExternal(value)) {
+      if (!types.isMap(value) && !types.isSet(value) && !Array.isArray(value) && isPrototypeOf(proto, Object) && !types.isExternal(value)) {
         this.#container(value as Container, laterKind.object, depth);
       } else {
         throw obstacleOf(value);
@@ -422,7 +426,7 @@ function encodeWith(codec: RegisteredCodec, value: object): unknown {
 }
 
 function isBoxPrototype(proto: object): boolean {
-  return [Number, String, Boolean, BigInt, Symbol].some((box) => isUsualPrototype(proto, box.prototype as object));
+  return [Number, String, Boolean, BigInt, Symbol].some((box) => isPrototypeOf(proto, box));
 }
 
 /** Arrays longer than this are not searched for named properties, which nobody puts on them. */

@@ -4,11 +4,11 @@
  */
 import { types } from "node:util";
 import { type ErrorCode, errorCatalogue, type Facts, RaiaError } from "../base/errors.ts";
-import { findErrorClass, referenceOf, type ErrorClassReference } from "./value-error-class.ts";
-import { isUsualPrototype } from "./function-plain.ts";
+import { type ErrorClassReference, findErrorClass, referenceOf } from "./value-error-class.ts";
+import { builtinNameOf } from "./value-realm.ts";
 
 /** The position is the number on the wire: append only. */
-const BASES = [
+const BASES: readonly string[] = [
   "Error",
   "EvalError",
   "RangeError",
@@ -20,7 +20,7 @@ const BASES = [
   "SuppressedError",
   "DOMException",
   "RaiaError",
-] as const;
+];
 const DOM_EXCEPTION = 9;
 export const RAIA_ERROR = 10;
 
@@ -63,9 +63,8 @@ export function describeError(error: Error): ErrorHead {
 function baseOf(error: Error): number {
   if (RaiaError.is(error)) return RAIA_ERROR;
   for (let proto = Object.getPrototypeOf(error) as object | null; proto !== null; proto = Object.getPrototypeOf(proto) as object | null) {
-    for (let base = 0; base < RAIA_ERROR; base++) {
-      if (base === DOM_EXCEPTION ? isDomException(proto) : isUsualPrototype(proto, baseClass(base).prototype as object)) return base;
-    }
+    const base = isDomException(proto) ? DOM_EXCEPTION : BASES.indexOf(builtinNameOf(proto) ?? "");
+    if (base >= 0) return base;
   }
   return 0;
 }
@@ -100,14 +99,20 @@ export function createError(head: ErrorHead, code: unknown, facts: unknown): Err
 
 function bareError({ base, name, message }: ErrorHead, code: unknown, facts: unknown): Error {
   if (base === DOM_EXCEPTION) return new DOMException(message, name);
-  if (base === RAIA_ERROR && typeof code === "string" && code in errorCatalogue) {
-    return new RaiaError(code as ErrorCode, (typeof facts === "object" && facts !== null ? facts : {}) as Facts);
-  }
+  if (base === RAIA_ERROR) return raiaError(code, facts);
   const made = BASES[base] === "AggregateError" ? new AggregateError([], message) : new (baseClass(base))();
   if (message !== "" && made.message !== message) hide(made, "message", message);
   // What the constructors of these add by themselves comes with the properties, if the original had it.
   for (const key of ["errors", "error", "suppressed"]) Reflect.deleteProperty(made, key);
   return made;
+}
+
+function raiaError(code: unknown, facts: unknown): Error {
+  if (typeof code === "string" && Object.hasOwn(errorCatalogue, code)) {
+    return new RaiaError(code as ErrorCode, (typeof facts === "object" && facts !== null ? facts : {}) as Facts);
+  }
+  // A code of a newer version: no error of ours here, but all that it says.
+  return Object.assign(new Error(), { code, facts });
 }
 
 export function hide(owner: object, key: string, value: unknown): void {

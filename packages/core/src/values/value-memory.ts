@@ -10,9 +10,13 @@
 import { types } from "node:util";
 import { type ByteReader, malformed } from "../base/byte-reader.ts";
 import type { ByteWriter } from "../base/byte-writer.ts";
-import { isUsualPrototype } from "./function-plain.ts";
+import { builtinNameOf } from "./value-realm.ts";
 
-type ViewClass = { new (buffer: ArrayBuffer, offset: number, length: number): ArrayBufferView; readonly prototype: object };
+type ViewClass = {
+  new (buffer: ArrayBuffer, offset: number, length: number): ArrayBufferView;
+  readonly name: string;
+  readonly prototype: object;
+};
 type MaybeFloat16 = typeof globalThis & { readonly Float16Array?: ViewClass };
 
 /** The position in this list is the kind on the wire: append only. Kind 0 is `Buffer`, and `ARRAY_BUFFER` a buffer itself. */
@@ -37,7 +41,9 @@ const ARRAY_BUFFER = 14;
 /** Room that a received buffer may reserve for growing. */
 const MAX_RESIZABLE_BYTES = 2 ** 32;
 
-const kinds = new Map<object, number>(VIEW_CLASSES.flatMap(([viewClass], kind) => (viewClass === undefined ? [] : [[viewClass.prototype, kind]])));
+const kinds = new Map<object, number>(
+  VIEW_CLASSES.flatMap(([viewClass], kind) => (viewClass === undefined ? [] : [[viewClass.prototype, kind]])),
+);
 kinds.set(Buffer.prototype, BUFFER);
 
 /** What kind of view this is, in any realm; undefined for an instance of a subclass. */
@@ -45,7 +51,8 @@ export function viewKind(view: ArrayBufferView): number | undefined {
   const proto = Object.getPrototypeOf(view) as object | null;
   const known = proto === null ? undefined : kinds.get(proto);
   if (known !== undefined) return known;
-  const kind = VIEW_CLASSES.findIndex(([viewClass]) => viewClass !== undefined && isUsualPrototype(proto, viewClass.prototype));
+  const name = proto === null ? undefined : builtinNameOf(proto);
+  const kind = VIEW_CLASSES.findIndex(([viewClass]) => viewClass !== undefined && viewClass.name === name);
   return kind < 0 ? undefined : kind;
 }
 
@@ -78,12 +85,32 @@ export class MemoryWriter {
   addView(view: ArrayBufferView, kind: number): number {
     const { buffer, byteOffset, byteLength } = view;
     const elementBytes = (VIEW_CLASSES[kind] as readonly [unknown, number])[1];
-    return this.#ranges.push({ buffer, start: byteOffset, end: byteOffset + byteLength, elementBytes, kind, isBuffer: false, part: 0, offset: 0 }) - 1;
+    return (
+      this.#ranges.push({
+        buffer,
+        start: byteOffset,
+        end: byteOffset + byteLength,
+        elementBytes,
+        kind,
+        isBuffer: false,
+        part: 0,
+        offset: 0,
+      }) - 1
+    );
   }
 
   addBuffer(buffer: ArrayBuffer): number {
     return (
-      this.#ranges.push({ buffer, start: 0, end: buffer.byteLength, elementBytes: 8, kind: ARRAY_BUFFER, isBuffer: true, part: 0, offset: 0 }) - 1
+      this.#ranges.push({
+        buffer,
+        start: 0,
+        end: buffer.byteLength,
+        elementBytes: 8,
+        kind: ARRAY_BUFFER,
+        isBuffer: true,
+        part: 0,
+        offset: 0,
+      }) - 1
     );
   }
 
@@ -121,7 +148,9 @@ export class MemoryWriter {
   #addPart(run: readonly Range[], end: number): void {
     const [first] = run as [Range];
     // Elements stay on their boundary: seven bytes of the same buffer before the first view go along if they must.
-    const start = run.some((range) => (range.start - first.start) % range.elementBytes !== 0) ? first.start - (first.start % 8) : first.start;
+    const start = run.some((range) => (range.start - first.start) % range.elementBytes !== 0)
+      ? first.start - (first.start % 8)
+      : first.start;
     const part = this.parts.push(new Uint8Array(first.buffer, start, end - start)) - 1;
     for (const range of run) {
       range.part = part;
@@ -185,7 +214,8 @@ export class MemoryReader {
     if (partLength === undefined) throw malformed("view of no part");
     if (view.kind === ARRAY_BUFFER) {
       if (view.offset !== 0) throw malformed("buffer inside a part");
-      if (view.length !== 0 && (view.length - 1 < partLength || view.length - 1 > MAX_RESIZABLE_BYTES)) throw malformed("largest length of a buffer");
+      if (view.length !== 0 && (view.length - 1 < partLength || view.length - 1 > MAX_RESIZABLE_BYTES))
+        throw malformed("largest length of a buffer");
       this.#alone.set(view.part, view.length);
     } else {
       const [, elementBytes] = VIEW_CLASSES[view.kind] ?? [undefined, 0];
