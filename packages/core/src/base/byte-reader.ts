@@ -43,7 +43,9 @@ export class ByteReader {
   i32(): number {
     const at = this.skip(4);
     const { buffer } = this;
-    return (buffer[at] as number) | ((buffer[at + 1] as number) << 8) | ((buffer[at + 2] as number) << 16) | ((buffer[at + 3] as number) << 24);
+    return (
+      (buffer[at] as number) | ((buffer[at + 1] as number) << 8) | ((buffer[at + 2] as number) << 16) | ((buffer[at + 3] as number) << 24)
+    );
   }
 
   f64(): number {

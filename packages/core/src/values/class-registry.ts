@@ -54,7 +54,8 @@ function register<T extends object, P>(valueClass: AnyClass<T>, codec: ValueCode
   if (known !== undefined && known.className !== valueClass.name) {
     throw invalid(`the id is taken by the class ${known.className}`, codec.id);
   }
-  if (known === undefined && byId.size >= MAX_CODECS) throw new RaiaError("LIMIT_EXCEEDED", { limit: "registered codecs", max: MAX_CODECS });
+  if (known === undefined && byId.size >= MAX_CODECS)
+    throw new RaiaError("LIMIT_EXCEEDED", { limit: "registered codecs", max: MAX_CODECS });
   // Only instances of the class itself reach its codec, and only payloads that it made.
   const registered = codec as unknown as RegisteredCodec;
   byPrototype.set(valueClass.prototype as object, registered);
@@ -67,7 +68,8 @@ function check(valueClass: unknown, codec: unknown): void {
   }
   if (valueClass.prototype === Object.prototype) throw invalid("plain objects need no codec");
   const { id, version, encode, decode } = (codec ?? {}) as Partial<Record<keyof RegisteredCodec, unknown>>;
-  if (typeof id !== "string" || id === "" || id.length > MAX_ID_CHARS) throw invalid(`id must be a string of 1 to ${MAX_ID_CHARS} characters`);
+  if (typeof id !== "string" || id === "" || id.length > MAX_ID_CHARS)
+    throw invalid(`id must be a string of 1 to ${MAX_ID_CHARS} characters`);
   if (!Number.isSafeInteger(version) || (version as number) < 0) throw invalid("version must be an integer from 0", id);
   if (typeof encode !== "function" || typeof decode !== "function") throw invalid("encode and decode must be functions", id);
 }
@@ -92,7 +94,16 @@ interface TemporalClass {
 }
 
 const temporal = (globalThis as { Temporal?: Readonly<Record<string, TemporalClass>> }).Temporal;
-const TEMPORAL_NAMES = ["Instant", "PlainDate", "PlainDateTime", "PlainMonthDay", "PlainTime", "PlainYearMonth", "ZonedDateTime", "Duration"];
+const TEMPORAL_NAMES = [
+  "Instant",
+  "PlainDate",
+  "PlainDateTime",
+  "PlainMonthDay",
+  "PlainTime",
+  "PlainYearMonth",
+  "ZonedDateTime",
+  "Duration",
+];
 
 for (const name of TEMPORAL_NAMES) {
   const temporalClass = temporal?.[name];

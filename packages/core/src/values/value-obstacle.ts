@@ -29,16 +29,25 @@ export function obstacleOf(value: object): Obstacle {
   if (types.isWeakMap(value) || types.isWeakSet(value) || value instanceof WeakRef) {
     return new Obstacle(value, "it is a weak collection, whose entries cannot be listed", "send a Map, Set or array");
   }
-  if (types.isSharedArrayBuffer(value)) return new Obstacle(value, "it is memory shared between threads", "send a copy (slice()), or put() it and pass the ref");
+  if (types.isSharedArrayBuffer(value))
+    return new Obstacle(value, "it is memory shared between threads", "send a copy (slice()), or put() it and pass the ref");
   const proto = Object.getPrototypeOf(value) as object;
   for (let up = Object.getPrototypeOf(proto) as object | null; up !== null; up = Object.getPrototypeOf(up) as object | null) {
     const codec = codecOf(up);
     if (codec === undefined) continue;
-    return new Obstacle(value, `its class extends one with the codec ${codec.id}, which would lose its own fields`, "register a codec for the subclass");
+    return new Obstacle(
+      value,
+      `its class extends one with the codec ${codec.id}, which would lose its own fields`,
+      "register a codec for the subclass",
+    );
   }
   const native = nativeObstruction(value);
   if (native !== undefined) return new Obstacle(value, native.reason, native.wayOut);
-  return new Obstacle(value, `it is an instance of ${typeName(value)}, and would arrive as a plain object`, "register a codec for its class with registerCodec, or send a plain object");
+  return new Obstacle(
+    value,
+    `it is an instance of ${typeName(value)}, and would arrive as a plain object`,
+    "register a codec for its class with registerCodec, or send a plain object",
+  );
 }
 
 function nativeObstruction(value: object): { readonly reason: string; readonly wayOut: string } | undefined {
@@ -59,18 +68,35 @@ export function unserializable(root: unknown, failure: unknown): RaiaError {
   }
   if (RaiaError.is(failure) && failure.code !== "LIMIT_EXCEEDED") return failure;
   if (RaiaError.is(failure) || isOutOfMemory(failure)) {
-    return new RaiaError("UNSERIALIZABLE", { path: "$", type: typeName(root), reason: "it is too large", wayOut: "send it in pieces, or keep numbers in typed arrays" }, { cause: failure });
+    return new RaiaError(
+      "UNSERIALIZABLE",
+      { path: "$", type: typeName(root), reason: "it is too large", wayOut: "send it in pieces, or keep numbers in typed arrays" },
+      { cause: failure },
+    );
   }
   if (isStackOverflow(failure)) {
-    return new RaiaError("UNSERIALIZABLE", { path: "$", type: typeName(root), reason: "the stack was full when it was to be encoded" }, { cause: failure });
+    return new RaiaError(
+      "UNSERIALIZABLE",
+      { path: "$", type: typeName(root), reason: "the stack was full when it was to be encoded" },
+      { cause: failure },
+    );
   }
   const way = findThrowingGetter(root);
   const message = failure instanceof Error ? failure.message : String(failure);
-  return new RaiaError("UNSERIALIZABLE", { path: `$${way ?? ""}`, type: typeName(root), reason: `reading it threw: ${message}` }, { cause: failure });
+  return new RaiaError(
+    "UNSERIALIZABLE",
+    { path: `$${way ?? ""}`, type: typeName(root), reason: `reading it threw: ${message}` },
+    { cause: failure },
+  );
 }
 
 function isOutOfMemory(failure: unknown): boolean {
-  return failure instanceof RangeError && /allocation failed|Invalid (?:string|typed array|array buffer) length|ERR_STRING_TOO_LONG/i.test(`${failure.message}${String((failure as { code?: unknown }).code)}`);
+  return (
+    failure instanceof RangeError &&
+    /allocation failed|Invalid (?:string|typed array|array buffer) length|ERR_STRING_TOO_LONG/i.test(
+      `${failure.message}${String((failure as { code?: unknown }).code)}`,
+    )
+  );
 }
 
 function isStackOverflow(failure: unknown): boolean {

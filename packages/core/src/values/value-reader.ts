@@ -293,7 +293,13 @@ class PackedReader extends SmallReader {
     const code = base === RAIA_ERROR ? readScalar(this, this.u8()) : undefined;
     const facts = base === RAIA_ERROR ? this.value(depth + 1) : undefined;
     const reference = this.u8() === 1 ? this.#errorClass() : undefined;
-    const head = { base, reference, name: readString(this), message: readString(this), stack: readScalar(this, this.u8()) as string | undefined };
+    const head = {
+      base,
+      reference,
+      name: readString(this),
+      message: readString(this),
+      stack: readScalar(this, this.u8()) as string | undefined,
+    };
     const error = createError(head, code, facts);
     this.#objects[number] = error;
     if (this.u8() === 0) this.#errorProperties(error, depth);

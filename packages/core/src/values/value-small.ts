@@ -11,14 +11,16 @@ import { brandSymbol, MAX_SMALL_BYTES, MAX_SMALL_DEPTH, tag } from "./value-tags
 
 /** UTF-8 takes up to three bytes for each unit of a string. */
 const MAX_SMALL_CHARS = MAX_SMALL_BYTES / 3;
-/** Containers compared one by one before a set is made. */
-const MAX_COMPARED = 8;
+/** Arrays and objects in all: each is compared with those before it, and what has more is worth a map of them. */
+const MAX_CONTAINERS = 16;
 /** Binary views in one small value; past it the packed form looks after their memory. */
 const MAX_VIEWS = 8;
 
-const containers: object[] = [];
-let containerSet: Set<object> | undefined;
-const views: Uint8Array[] = [];
+/** What was met so far, the first `containerCount` and `viewCount`; emptied after each value, so that none is kept alive. */
+const containers: (object | undefined)[] = new Array<undefined>(MAX_CONTAINERS).fill(undefined);
+let containerCount = 0;
+const views: (Uint8Array | undefined)[] = new Array<undefined>(MAX_VIEWS).fill(undefined);
+let viewCount = 0;
 let limit = 0;
 /** A getter may call into the codec while it runs; the inner value takes the packed form, which keeps no state here. */
 let isBusy = false;
@@ -40,9 +42,8 @@ export function tryEncodeSmall(writer: ByteWriter, value: unknown): boolean {
     // A getter that throws, or a trap: the packed form meets it again and says where.
   } finally {
     isBusy = false;
-    containers.length = 0;
-    containerSet = undefined;
-    views.length = 0;
+    while (containerCount > 0) containers[--containerCount] = undefined;
+    while (viewCount > 0) views[--viewCount] = undefined;
   }
   writer.position = start;
   return false;
@@ -81,7 +82,8 @@ function writeObject(writer: ByteWriter, value: object, depth: number): boolean 
   if (ArrayBuffer.isView(value)) return writeBytes(writer, value);
   const isArray = Array.isArray(value);
   const proto: unknown = Object.getPrototypeOf(value);
-  if (proto !== (isArray ? Array.prototype : Object.prototype) || types.isProxy(value) || brandSymbol in value || isSeen(value)) return false;
+  if (proto !== (isArray ? Array.prototype : Object.prototype) || types.isProxy(value) || brandSymbol in value || isSeen(value))
+    return false;
   return isArray ? writeArray(writer, value as readonly unknown[], depth) : writePlain(writer, value as Record<string, unknown>, depth);
 }
 
@@ -127,15 +129,11 @@ function writeBytes(writer: ByteWriter, value: ArrayBufferView): boolean {
   return writer.position <= limit;
 }
 
+/** Whether this object was met before, or one too many. */
 function isSeen(value: object): boolean {
-  if (containerSet !== undefined) {
-    if (containerSet.has(value)) return true;
-    containerSet.add(value);
-    return false;
-  }
-  for (let i = 0; i < containers.length; i++) if (containers[i] === value) return true;
-  containers.push(value);
-  if (containers.length > MAX_COMPARED) containerSet = new Set(containers);
+  if (containerCount === MAX_CONTAINERS) return true;
+  for (let i = 0; i < containerCount; i++) if (containers[i] === value) return true;
+  containers[containerCount++] = value;
   return false;
 }
 
@@ -144,11 +142,13 @@ function isMemoryShared(bytes: Uint8Array): boolean {
   // An empty one may be detached, which is an error that the packed form reports. Small arrays live on V8's heap and get a buffer
   // only when asked for it, so a single one is not asked.
   if (bytes.length === 0 && isDetached(bytes)) return true;
-  for (const other of views) {
+  if (viewCount === MAX_VIEWS) return true;
+  for (let i = 0; i < viewCount; i++) {
+    const other = views[i] as Uint8Array;
     if (other === bytes) return true;
     if (other.buffer !== bytes.buffer) continue;
     if (bytes.byteOffset <= other.byteOffset + other.length && other.byteOffset <= bytes.byteOffset + bytes.length) return true;
   }
-  views.push(bytes);
-  return views.length > MAX_VIEWS;
+  views[viewCount++] = bytes;
+  return false;
 }
