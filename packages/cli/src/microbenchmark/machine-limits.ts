@@ -22,7 +22,9 @@ export interface MachineLimits {
 export async function measureLimits(options: MeasureOptions): Promise<MachineLimits> {
   const directory = mkdtempSync(join(tmpdir(), "raia-bench-"));
   const path = join(directory, "echo");
-  const echo = spawn(process.execPath, [fileURLToPath(new URL(`./echo-process${extension()}`, import.meta.url)), path], { stdio: ["ignore", "pipe", "inherit"] });
+  const echo = spawn(process.execPath, [fileURLToPath(new URL(`./echo-process${extension()}`, import.meta.url)), path], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   try {
     await new Promise<void>((resolve, reject) => {
       echo.stdout?.once("data", () => resolve());

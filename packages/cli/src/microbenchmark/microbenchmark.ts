@@ -40,7 +40,8 @@ export async function microbenchmark(options: MicrobenchmarkOptions, print: (lin
   add({ ...limits.roundTrips, number: undefined, unit: "/s", ratio: undefined });
   add({ ...limits.pipelined, number: undefined, unit: "/s", ratio: undefined });
   add({ ...limits.memoryCopy, number: undefined, unit: "GB/s", ratio: undefined });
-  if (options.only === undefined) for (const figure of await measureStart()) add({ ...figure, number: undefined, unit: "ms", ratio: undefined });
+  if (options.only === undefined)
+    for (const figure of await measureStart()) add({ ...figure, number: undefined, unit: "ms", ratio: undefined });
   for (const row of chosen) add(await runRow(row, limits, measuring, ray));
   if (options.only === undefined) {
     add({ ...(await measureTaskMemory()), number: undefined, unit: "bytes", ratio: undefined });
@@ -55,7 +56,13 @@ async function runRow(row: Row, limits: MachineLimits, measuring: MeasureOptions
     const step = await row.prepare();
     const figure = await measure(row.name, step, row.multiplier, measuring);
     const unit = row.against === "memoryCopy" ? "GB/s" : "/s";
-    return { ...figure, number: row.number, unit, ratio: (figure.mean * operationsPerUnit(row)) / limits[row.against].mean, ray: ray.get(row.name) };
+    return {
+      ...figure,
+      number: row.number,
+      unit,
+      ratio: (figure.mean * operationsPerUnit(row)) / limits[row.against].mean,
+      ray: ray.get(row.name),
+    };
   } finally {
     await shutdown();
   }
@@ -68,7 +75,12 @@ function operationsPerUnit(row: Row): number {
 
 function lineOf({ number, name, mean, deviation, unit, ratio, ray }: Result): string {
   const figure = `${mean >= 100 ? Math.round(mean).toLocaleString("en") : mean.toFixed(2)} ${unit}`;
-  const parts = [String(number ?? "").padStart(2), name.padEnd(58), figure.padStart(18), `± ${deviation >= 100 ? Math.round(deviation).toLocaleString("en") : deviation.toFixed(2)}`.padStart(12)];
+  const parts = [
+    String(number ?? "").padStart(2),
+    name.padEnd(58),
+    figure.padStart(18),
+    `± ${deviation >= 100 ? Math.round(deviation).toLocaleString("en") : deviation.toFixed(2)}`.padStart(12),
+  ];
   if (ratio !== undefined) parts.push(`${ratio.toFixed(2)} of the limit`.padStart(20));
   if (ray !== undefined) parts.push(`Ray ${Math.round(ray).toLocaleString("en")}`.padStart(14), `${(mean / ray).toFixed(0)}x`.padStart(7));
   return parts.join(" ");
@@ -83,9 +95,22 @@ async function measureStart(): Promise<Figure[]> {
   const figure = (name: string, values: number[]): Figure => {
     const sorted = values.toSorted((a, b) => a - b);
     const median = sorted[Math.floor(sorted.length / 2)] as number;
-    return { name: `${name} (median of ${values.length})`, mean: median, deviation: ((sorted.at(-1) as number) - (sorted[0] as number)) / 2 };
+    return {
+      name: `${name} (median of ${values.length})`,
+      mean: median,
+      deviation: ((sorted.at(-1) as number) - (sorted[0] as number)) / 2,
+    };
   };
-  return [figure("init and first task", runs.map((run) => run.init)), figure("20 actors ready", runs.map((run) => run.actors))];
+  return [
+    figure(
+      "init and first task",
+      runs.map((run) => run.init),
+    ),
+    figure(
+      "20 actors ready",
+      runs.map((run) => run.actors),
+    ),
+  ];
 }
 
 function runStart(program: string): Promise<{ init: number; actors: number }> {
@@ -93,7 +118,11 @@ function runStart(program: string): Promise<{ init: number; actors: number }> {
     const child = spawn(process.execPath, [program], { stdio: ["ignore", "pipe", "inherit"] });
     let text = "";
     child.stdout.on("data", (bytes: Buffer) => (text += bytes.toString()));
-    child.once("close", (code) => (code === 0 ? resolve(JSON.parse(text)) : reject(new Error(`the start measurement ended with exit code ${code}`))));
+    child.once("close", (code) =>
+      code === 0
+        ? resolve(JSON.parse(text) as { init: number; actors: number })
+        : reject(new Error(`the start measurement ended with exit code ${code}`)),
+    );
   });
 }
 
@@ -127,8 +156,19 @@ async function measureIdle(): Promise<Result[]> {
     const cpuMs = pids.reduce((sum, pid) => sum + cpuMsOf(pid), 0) - cpuBefore;
     const others = pids.filter((pid) => pid !== process.pid);
     const memory = others.reduce((sum, pid) => sum + proportionalBytes(pid), 0) / 2 ** 20;
-    const row = (name: string, mean: number, unit: string): Result => ({ name, mean, deviation: 0, unit, number: undefined, ratio: undefined });
-    return [row("idle: processes, driver included", pids.length, ""), row("idle: memory beside the driver", memory, "MiB"), row("idle: share of a core", (100 * cpuMs) / IDLE_MS, "%")];
+    const row = (name: string, mean: number, unit: string): Result => ({
+      name,
+      mean,
+      deviation: 0,
+      unit,
+      number: undefined,
+      ratio: undefined,
+    });
+    return [
+      row("idle: processes, driver included", pids.length, ""),
+      row("idle: memory beside the driver", memory, "MiB"),
+      row("idle: share of a core", (100 * cpuMs) / IDLE_MS, "%"),
+    ];
   } finally {
     await shutdown();
   }
@@ -141,7 +181,8 @@ function processTree(root: number): number[] {
     .split("\n")
     .map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
   const tree = [root];
-  for (const pid of tree) for (const [child, parent] of parents) if (parent === pid && !tree.includes(child) && isRaia(child)) tree.push(child);
+  for (const pid of tree)
+    for (const [child, parent] of parents) if (parent === pid && !tree.includes(child) && isRaia(child)) tree.push(child);
   return tree;
 }
 
@@ -173,7 +214,8 @@ function proportionalBytes(pid: number): number {
 /** Ray's own benchmark, when its command is there: lines of `name per second 123.4 +- 5.6`. */
 function runRay(): Map<string, number> {
   const { stdout, error } = spawnSync("ray", ["microbenchmark"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-  if (error !== undefined) throw new Error("--compare ray: the command `ray` is not on PATH; install it into a virtual environment and activate that");
+  if (error !== undefined)
+    throw new Error("--compare ray: the command `ray` is not on PATH; install it into a virtual environment and activate that");
   const figures = new Map<string, number>();
   for (const line of stdout.split("\n")) {
     const found = /^(.*) per second ([\d.]+) \+- [\d.]+/.exec(line.trim());

@@ -4,7 +4,8 @@
  * @source Ray, `python/ray/_private/ray_perf.py`
  */
 import { availableParallelism } from "node:os";
-import { get, ObjectRef, onOutOfScope, put, remote, wait } from "@raia/core";
+import type { ObjectRef } from "@raia/core";
+import { get, onOutOfScope, put, remote, wait } from "@raia/core";
 
 export interface Row {
   readonly number: number;
@@ -16,8 +17,6 @@ export interface Row {
   /** Sets up and returns the step. */
   prepare(): Promise<() => unknown>;
 }
-
-
 
 const smallValue = remote(() => Buffer.from("ok"));
 
@@ -200,7 +199,13 @@ export const rows: readonly Row[] = [
       while (open.length > 0) open = (await wait(open)).pending;
     },
   },
-  { number: 11, name: "single client tasks sync", multiplier: 1, against: "roundTrips", prepare: async () => () => get(smallValue.remote()) },
+  {
+    number: 11,
+    name: "single client tasks sync",
+    multiplier: 1,
+    against: "roundTrips",
+    prepare: async () => () => get(smallValue.remote()),
+  },
   {
     number: 12,
     name: "single client tasks async",
@@ -255,7 +260,7 @@ export const rows: readonly Row[] = [
     against: "pipelined",
     async prepare() {
       const servers = await Promise.all(repeat(serverCount, () => ready(RemoteActor.remote())));
-      const client = RemoteClient.remote(servers as never);
+      const client = RemoteClient.remote(servers);
       return () => get(client.smallValueBatch.remote(5000));
     },
   },
@@ -332,4 +337,3 @@ export const rows: readonly Row[] = [
     },
   },
 ];
-

@@ -8,7 +8,7 @@ import type { ObjectEntry } from "../worker/object-entry.ts";
 import { brand } from "../worker/object-ref.ts";
 import type { RemoteHandle } from "../worker/remote-values.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
-import { packPlain, unpackPlain } from "../wire/plain-codec.ts";
+import { type HandleShape, packShape, unpackShape } from "../worker/handle-shape.ts";
 import { currentRuntime } from "../worker/task-context.ts";
 import { needRuntime } from "./init.ts";
 import { Code, templateOf } from "./remote-function.ts";
@@ -62,7 +62,10 @@ export class ActorClassHandle {
       generators: generatorMethodsOf(this.#source),
     };
     const actorId = newActorId(realRandom, runtime.jobId || "00000000");
-    const demand = demandOf({ ...placed, isolation: (options["isolation"] as "process" | "shared" | "thread" | undefined) ?? "process" }, className);
+    const demand = demandOf(
+      { ...placed, isolation: (options["isolation"] as "process" | "shared" | "thread" | undefined) ?? "process" },
+      className,
+    );
     const { client, scope, registered } = runtime.createActor(
       {
         actorId,
@@ -78,7 +81,7 @@ export class ActorClassHandle {
         namespace: (options["namespace"] as string | undefined) ?? "",
         detached: options["lifetime"] === "detached",
         ownerId: runtime.self.workerId,
-        methods: packPlain(shape),
+        methods: packShape(shape),
         ...(name !== undefined && { name }),
       },
       args,
@@ -89,22 +92,20 @@ export class ActorClassHandle {
   };
 }
 
-/** What callers must know of an actor to call it; travels with handles. */
-export interface HandleShape {
-  readonly className: string;
-  readonly maxTaskRetries: number;
-  readonly maxPendingCalls: number;
-  readonly methods: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  /** Methods that are generators: their calls are streams. */
-  readonly generators: readonly string[];
-}
-
 function generatorMethodsOf(source: RemoteHandle["source"]): string[] {
   if (!("fn" in source)) return [];
   const names = new Set<string>();
-  for (let at = (source.fn as unknown as { prototype: object | null }).prototype; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at) as object | null) {
+  for (
+    let at = (source.fn as unknown as { prototype: object | null }).prototype;
+    at !== null && at !== Object.prototype;
+    at = Object.getPrototypeOf(at) as object | null
+  ) {
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
-      if (typeof value === "function" && /Generator/.test((Object.getPrototypeOf(value) as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? "")) names.add(name);
+      if (
+        typeof value === "function" &&
+        /Generator/.test((Object.getPrototypeOf(value) as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? "")
+      )
+        names.add(name);
     }
   }
   return [...names];
@@ -120,7 +121,13 @@ export class ActorRecord {
   readonly registered: Promise<string>;
   readonly #methods = new Map<string, ActorMethod>();
 
-  constructor(runtime: WorkerRuntime, client: ActorClient, shape: HandleShape, scope: ObjectEntry | undefined, registered: Promise<string>) {
+  constructor(
+    runtime: WorkerRuntime,
+    client: ActorClient,
+    shape: HandleShape,
+    scope: ObjectEntry | undefined,
+    registered: Promise<string>,
+  ) {
     this.runtime = runtime;
     this.client = client;
     this.shape = shape;
@@ -166,7 +173,10 @@ export class ActorMethod {
     const options = normalTaskOptions({ numCpus: 0, maxRetries: shape.maxTaskRetries, ...renamed(this.#options) }, traits);
     const made = templateOf(options, "", `${shape.className}.${this.#name}`, undefined);
     const group = this.#options["concurrencyGroup"] as string | undefined;
-    return runtime.newTemplate({ ...made, wire: { ...made.wire, method: this.#name, ...(group !== undefined && { concurrencyGroup: group }) } });
+    return runtime.newTemplate({
+      ...made,
+      wire: { ...made.wire, method: this.#name, ...(group !== undefined && { concurrencyGroup: group }) },
+    });
   }
 }
 
@@ -177,7 +187,13 @@ function renamed({ maxTaskRetries, ...options }: Readonly<Record<string, unknown
 const records = new WeakMap<object, ActorRecord>();
 const handleTarget = Object.freeze(Object.create(null) as object);
 
-export function makeHandle(runtime: WorkerRuntime, client: ActorClient, shape: HandleShape, scope: ObjectEntry | undefined, registered: Promise<string>): object {
+export function makeHandle(
+  runtime: WorkerRuntime,
+  client: ActorClient,
+  shape: HandleShape,
+  scope: ObjectEntry | undefined,
+  registered: Promise<string>,
+): object {
   const record = new ActorRecord(runtime, client, shape, scope, registered);
   // A fresh target each time: the handle's identity is what the garbage collector watches.
   const handle: object = new Proxy(Object.create(handleTarget) as object, {
@@ -208,7 +224,8 @@ function propertyOf(handle: object, record: ActorRecord, name: string | symbol):
   }
   if (name === Symbol.toStringTag) return "ActorHandle";
   if (name === Symbol.toPrimitive) return () => `ActorHandle(${record.shape.className}, ${record.client.actorId.slice(0, 8)})`;
-  if (name === Symbol.for("nodejs.util.inspect.custom")) return () => `ActorHandle(${record.shape.className}, ${record.client.actorId.slice(0, 8)})`;
+  if (name === Symbol.for("nodejs.util.inspect.custom"))
+    return () => `ActorHandle(${record.shape.className}, ${record.client.actorId.slice(0, 8)})`;
   return undefined;
 }
 
@@ -236,7 +253,7 @@ export async function getActor<H = object>(name: string, options: { readonly nam
   const { actorId, methods } = await runtime.control.getActorByName({ name, namespace: options.namespace ?? runtime.namespace });
   const client = runtime.actorClient(actorId, runtime.jobId);
   runtime.watchActor(client);
-  return makeHandle(runtime, client, unpackPlain(methods, 0, methods.length) as HandleShape, undefined, Promise.resolve(actorId)) as H;
+  return makeHandle(runtime, client, unpackShape(methods), undefined, Promise.resolve(actorId)) as H;
 }
 
 /** Ends the actor whose method calls this, once that call is done. */

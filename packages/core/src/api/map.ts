@@ -32,14 +32,29 @@ export interface BatchResult {
   readonly durationMs: number;
 }
 
-export function map<T, R>(items: Iterable<T> | AsyncIterable<T>, fn: (item: T) => R, options: MapOptions<"collect"> & { readonly onError: "collect" }): AsyncIterableIterator<Settled<Awaited<R>>>;
-export function map<T, R>(items: Iterable<T> | AsyncIterable<T>, fn: (item: T) => R, options?: MapOptions<"throw">): AsyncIterableIterator<Awaited<R>>;
-export async function* map(items: Iterable<unknown> | AsyncIterable<unknown>, fn: (item: never) => unknown, options: MapOptions = {}): AsyncIterableIterator<unknown> {
+export function map<T, R>(
+  items: Iterable<T> | AsyncIterable<T>,
+  fn: (item: T) => R,
+  options: MapOptions<"collect"> & { readonly onError: "collect" },
+): AsyncIterableIterator<Settled<Awaited<R>>>;
+export function map<T, R>(
+  items: Iterable<T> | AsyncIterable<T>,
+  fn: (item: T) => R,
+  options?: MapOptions<"throw">,
+): AsyncIterableIterator<Awaited<R>>;
+export async function* map(
+  items: Iterable<unknown> | AsyncIterable<unknown>,
+  fn: (item: never) => unknown,
+  options: MapOptions = {},
+): AsyncIterableIterator<unknown> {
   const { concurrency = DEFAULT_CONCURRENCY, ordered = true, onError = "throw", maxBatch = DEFAULT_MAX_BATCH, ...taskOptions } = options;
   checkOptions(items, fn, concurrency, maxBatch);
   const stopAtError = onError === "throw";
   // The closure takes `fn` along, by value or by reference, as any function takes what it captures.
-  const run = remote((batch: readonly unknown[]) => runBatch(fn as (item: unknown) => unknown, batch, stopAtError), { ...taskOptions, name: fn.name || "map" });
+  const run = remote((batch: readonly unknown[]) => runBatch(fn as (item: unknown) => unknown, batch, stopAtError), {
+    ...taskOptions,
+    name: fn.name || "map",
+  });
   const source = iteratorOf(items);
   const inFlight: Batch[] = [];
   const sizing = new BatchSize(maxBatch);
@@ -98,7 +113,14 @@ class Batch {
 
 async function firstSettled(batches: readonly Batch[]): Promise<Batch | undefined> {
   if (batches.length === 0) return undefined;
-  return Promise.race(batches.map((batch) => batch.result.then(() => batch, () => batch)));
+  return Promise.race(
+    batches.map((batch) =>
+      batch.result.then(
+        () => batch,
+        () => batch,
+      ),
+    ),
+  );
 }
 
 /** How many items the next batch takes: one until something was measured, then as many as fill the target. */
@@ -121,7 +143,7 @@ async function take(source: Iterator<unknown> | AsyncIterator<unknown>, count: n
   const items: unknown[] = [];
   while (items.length < count) {
     const step = source.next();
-    const { done, value } = step instanceof Promise ? await step : (step as IteratorResult<unknown>);
+    const { done, value } = (step instanceof Promise ? await step : step) as IteratorResult<unknown, undefined>;
     if (done) return { items, isLast: true };
     items.push(value);
   }
@@ -134,7 +156,8 @@ function iteratorOf(items: Iterable<unknown> | AsyncIterable<unknown>): Iterator
 
 function checkOptions(items: unknown, fn: unknown, concurrency: number, maxBatch: number): void {
   const isIterable = typeof items === "object" && items !== null && (Symbol.iterator in items || Symbol.asyncIterator in items);
-  if (!isIterable && typeof items !== "string") throw new RaiaError("INVALID_ARGUMENT", { call: "map", expected: "an iterable or async iterable of items", got: typeof items });
+  if (!isIterable && typeof items !== "string")
+    throw new RaiaError("INVALID_ARGUMENT", { call: "map", expected: "an iterable or async iterable of items", got: typeof items });
   if (typeof fn !== "function") throw new RaiaError("INVALID_ARGUMENT", { call: "map", expected: "a function", got: typeof fn });
   for (const [option, value] of Object.entries({ concurrency, maxBatch })) {
     if (!Number.isInteger(value) || value < 1) throw new RaiaError("INVALID_OPTION", { option, value, allowed: "a whole number from 1" });

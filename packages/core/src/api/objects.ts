@@ -24,10 +24,17 @@ export function put<T>(value: T): ObjectRef<T> {
  *
  * @throws what the task threw, or {RaiaError} GET_TIMEOUT, WORKER_CRASHED, OBJECT_LOST, OWNER_DIED, ...
  */
-export async function get<const R extends ObjectRef | readonly ObjectRef[] | Readonly<Record<string, ObjectRef>>>(refs: R, options?: GetOptions): Promise<Values<R>> {
+export async function get<const R extends ObjectRef | readonly ObjectRef[] | Readonly<Record<string, ObjectRef>>>(
+  refs: R,
+  options?: GetOptions,
+): Promise<Values<R>> {
   if (ObjectRef.isRef(refs)) return (await refs.get(options)) as Values<R>;
   if (typeof refs !== "object" || refs === null) {
-    throw new RaiaError("INVALID_ARGUMENT", { call: "get", expected: "a ref, an array of refs or a record of refs", got: refs === null ? "null" : typeof refs });
+    throw new RaiaError("INVALID_ARGUMENT", {
+      call: "get",
+      expected: "a ref, an array of refs or a record of refs",
+      got: refs === null ? "null" : typeof refs,
+    });
   }
   if (Array.isArray(refs)) {
     if (refs.length === 0) return [] as Values<R>;
@@ -35,7 +42,13 @@ export async function get<const R extends ObjectRef | readonly ObjectRef[] | Rea
     return (await existingRuntime().reader.getAll(entries, options)) as Values<R>;
   }
   const names = Object.keys(refs);
-  const values = names.length === 0 ? [] : await existingRuntime().reader.getAll(Object.values(refs).map((ref) => ObjectRef.entryOf(ref)), options);
+  const values =
+    names.length === 0
+      ? []
+      : await existingRuntime().reader.getAll(
+          Object.values(refs).map((ref) => ObjectRef.entryOf(ref)),
+          options,
+        );
   return Object.fromEntries(names.map((name, index) => [name, values[index]])) as Values<R>;
 }
 
@@ -46,12 +59,13 @@ export async function get<const R extends ObjectRef | readonly ObjectRef[] | Rea
  */
 export async function wait<R extends ObjectRef>(refs: readonly R[], options: WaitOptions = {}): Promise<{ ready: R[]; pending: R[] }> {
   const { numReturns = 1 } = options;
-  if (!Array.isArray(refs)) throw new RaiaError("INVALID_ARGUMENT", { call: "wait", expected: "an array of refs" });
+  if (!isList(refs)) throw new RaiaError("INVALID_ARGUMENT", { call: "wait", expected: "an array of refs" });
   if (!Number.isInteger(numReturns) || numReturns < 1 || numReturns > refs.length) {
     throw new RaiaError("INVALID_ARGUMENT", { call: "wait", option: "numReturns", value: numReturns, allowed: `1 to ${refs.length}` });
   }
   const entries = refs.map((ref) => ObjectRef.entryOf(ref));
-  if (new Set(entries).size !== entries.length) throw new RaiaError("INVALID_ARGUMENT", { call: "wait", reason: "the same ref stands twice" });
+  if (new Set(entries).size !== entries.length)
+    throw new RaiaError("INVALID_ARGUMENT", { call: "wait", reason: "the same ref stands twice" });
   const found = await existingRuntime().reader.wait(entries, options);
   const ready: R[] = [];
   const pending: R[] = [];
@@ -59,9 +73,13 @@ export async function wait<R extends ObjectRef>(refs: readonly R[], options: Wai
   return { ready, pending };
 }
 
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
+}
+
 /** Drops the values now, though refs remain: reading them rejects with OBJECT_FREED. */
 export function free(refs: ObjectRef | readonly ObjectRef[]): void {
-  const list = ObjectRef.isRef(refs) ? [refs] : (refs as readonly ObjectRef[]);
+  const list = ObjectRef.isRef(refs) ? [refs] : refs;
   existingRuntime().free(list.map((ref) => ObjectRef.entryOf(ref)));
 }
 
@@ -81,6 +99,7 @@ export function cancel(ref: ObjectRef | ObjectRefStream, { force = false, recurs
 /** Calls `fn` in the owner when the last reference to the object is gone. */
 export function onOutOfScope(ref: ObjectRef, fn: () => void): void {
   const entry = ObjectRef.entryOf(ref);
-  if (entry.owner !== undefined) throw new RaiaError("INVALID_ARGUMENT", { call: "onOutOfScope", reason: "this process does not own the object" });
+  if (entry.owner !== undefined)
+    throw new RaiaError("INVALID_ARGUMENT", { call: "onOutOfScope", reason: "this process does not own the object" });
   (entry.onOutOfScope ??= []).push(fn);
 }

@@ -5,7 +5,7 @@
 import { RaiaError } from "../base/errors.ts";
 import { brand } from "../worker/object-ref.ts";
 import type { CallTemplate } from "../worker/call.ts";
-import type { ExportedFunction } from "../worker/function-table.ts";
+import type { ExportedFunction } from "../worker/functions.ts";
 import type { RemoteHandle, Traits } from "../worker/remote-values.ts";
 import type { TaskDemand, WorkerRuntime } from "../worker/worker-runtime.ts";
 import { needRuntime } from "./init.ts";
@@ -92,7 +92,12 @@ function traitsOf({ isGenerator, isClass, asyncMethodNames }: Traits): Traits {
   return { isGenerator, isClass, asyncMethodNames };
 }
 
-export function templateOf(options: NormalTaskOptions, functionHash: string, name: string, exported: Promise<void> | undefined): Parameters<WorkerRuntime["newTemplate"]>[0] {
+export function templateOf(
+  options: NormalTaskOptions,
+  functionHash: string,
+  name: string,
+  exported: Promise<void> | undefined,
+): Parameters<WorkerRuntime["newTemplate"]>[0] {
   return {
     name,
     numReturns: options.numReturns,

@@ -46,7 +46,11 @@ export type CallResult<R> = unknown extends R
     ? ObjectRefStream<Items<R>>
     : Returned<R>;
 
-type TupleOf<T, N extends number, Made extends T[] = []> = number extends N ? T[] : Made["length"] extends N ? Made : TupleOf<T, N, [...Made, T]>;
+type TupleOf<T, N extends number, Made extends T[] = []> = number extends N
+  ? T[]
+  : Made["length"] extends N
+    ? Made
+    : TupleOf<T, N, [...Made, T]>;
 
 type RefsOf<T extends readonly unknown[]> = { -readonly [K in keyof T]: ObjectRef<T[K]> };
 
@@ -82,15 +86,23 @@ type Signatures<F> = F extends {
 
 type IsAbsent<A extends AnyArguments> = number extends A["length"] ? (unknown extends A[number] ? true : false) : false;
 
-type CallOf<S, N> = S extends Signature<infer A, infer R> ? (IsAbsent<A> extends true ? unknown : (...args: Arguments<A>) => CallResults<R, N>) : never;
+type CallOf<S, N> =
+  S extends Signature<infer A, infer R> ? (IsAbsent<A> extends true ? unknown : (...args: Arguments<A>) => CallResults<R, N>) : never;
 
-type OverloadedCall<S, N> = S extends [infer S1, infer S2, infer S3, infer S4] ? CallOf<S1, N> & CallOf<S2, N> & CallOf<S3, N> & CallOf<S4, N> : never;
+type OverloadedCall<S, N> = S extends [infer S1, infer S2, infer S3, infer S4]
+  ? CallOf<S1, N> & CallOf<S2, N> & CallOf<S3, N> & CallOf<S4, N>
+  : never;
 
-type IsOverloaded<F> = Signatures<F> extends [unknown, unknown, Signature<infer A, unknown>, unknown] ? (IsAbsent<A> extends true ? false : true) : false;
+type IsOverloaded<F> =
+  Signatures<F> extends [unknown, unknown, Signature<infer A, unknown>, unknown] ? (IsAbsent<A> extends true ? false : true) : false;
 
 /** What `remote` makes of a function: `RemoteFunction<[x: number], number>`, or the form that keeps overloads. */
 export type RemoteOf<F extends Anything, N> =
-  IsOverloaded<F> extends true ? RemoteOverloads<F, N> : F extends (...args: infer A extends AnyArguments) => infer R ? RemoteFunction<A, R, N> : never;
+  IsOverloaded<F> extends true
+    ? RemoteOverloads<F, N>
+    : F extends (...args: infer A extends AnyArguments) => infer R
+      ? RemoteFunction<A, R, N>
+      : never;
 
 /** A function whose calls run elsewhere: its parameters, and what it returns. */
 export interface RemoteFunction<A extends AnyArguments, R, N = 1> {
@@ -112,11 +124,12 @@ export interface RemoteMethod<A extends AnyArguments, R, N = 1> {
   options<const O extends MethodOptions>(options: O): RemoteMethod<A, R, NumReturnsOf<O, N>>;
 }
 
-type MethodOf<F> = IsOverloaded<F> extends true
-  ? { readonly remote: OverloadedCall<Signatures<F>, 1> }
-  : F extends (...args: infer A extends AnyArguments) => infer R
-    ? RemoteMethod<A, R>
-    : never;
+type MethodOf<F> =
+  IsOverloaded<F> extends true
+    ? { readonly remote: OverloadedCall<Signatures<F>, 1> }
+    : F extends (...args: infer A extends AnyArguments) => infer R
+      ? RemoteMethod<A, R>
+      : never;
 
 /** An actor: each public method under its name. Not thenable, so it may be awaited and returned. */
 export type ActorHandle<Instance> = {
@@ -127,7 +140,9 @@ type AnyClass = abstract new (...args: never[]) => object;
 
 type Creation<C> = C extends { create(...args: infer A extends AnyArguments): Promise<infer I> }
   ? (...args: Arguments<A>) => ActorHandle<I>
-  : C extends abstract new (...args: infer A extends AnyArguments) => infer I
+  : C extends abstract new (
+        ...args: infer A extends AnyArguments
+      ) => infer I
     ? (...args: Arguments<A>) => ActorHandle<I>
     : never;
 

@@ -3,7 +3,8 @@ import { RaiaError } from "../base/errors.ts";
 import { addRemoteCodec } from "../worker/remote-values.ts";
 import { addressToPlain, reviveEntry } from "../worker/value-hooks.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
-import { ActorClassHandle, type HandleShape, makeHandle, recordOf } from "./actor-class.ts";
+import type { HandleShape } from "../worker/handle-shape.ts";
+import { ActorClassHandle, makeHandle, recordOf } from "./actor-class.ts";
 import { RemoteFunctionHandle } from "./remote-function.ts";
 
 export function installRemoteValues(runtime: WorkerRuntime): void {
@@ -21,7 +22,12 @@ export function installRemoteValues(runtime: WorkerRuntime): void {
     replace(handle, scope, hooks) {
       const { client, shape, scope: counted } = recordOf(handle);
       if (counted !== undefined) scope.entries.push(counted);
-      return { actorId: client.actorId, jobId: client.jobId, shape, counted: counted === undefined ? null : addressToPlain(hooks.table.addressOf(counted)) };
+      return {
+        actorId: client.actorId,
+        jobId: client.jobId,
+        shape,
+        counted: counted === undefined ? null : addressToPlain(hooks.table.addressOf(counted)),
+      };
     },
     revive(payload, scope, hooks) {
       const { actorId, jobId, shape, counted } = payload as { actorId: string; jobId: string; shape: HandleShape; counted: unknown };

@@ -1,6 +1,6 @@
 /** remote(): an ordinary function becomes a task, an ordinary class an actor. */
 import { RaiaError } from "../base/errors.ts";
-import type { AnyFunction } from "../worker/function-table.ts";
+import type { AnyFunction } from "../worker/functions.ts";
 import { ActorClassHandle } from "./actor-class.ts";
 import type { ActorOptions, TaskOptions } from "./option-types.ts";
 import { RemoteFunctionHandle } from "./remote-function.ts";
@@ -19,7 +19,11 @@ export function remote<F extends (...args: never[]) => unknown, const O extends 
 ): RemoteOf<F, O extends { readonly numReturns: infer N } ? N : 1>;
 export function remote(target: unknown, options: object = {}): unknown {
   if (typeof target !== "function") {
-    throw new RaiaError("INVALID_ARGUMENT", { call: "remote", expected: "a function or a class", got: target === null ? "null" : typeof target });
+    throw new RaiaError("INVALID_ARGUMENT", {
+      call: "remote",
+      expected: "a function or a class",
+      got: target === null ? "null" : typeof target,
+    });
   }
   const source = { fn: target as AnyFunction };
   const given = options as Readonly<Record<string, unknown>>;

@@ -2,7 +2,7 @@
 import { RaiaError } from "../base/errors.ts";
 import { parseResources, type ResourceOptions, type ResourceSet } from "../base/resources.ts";
 import type { WorkerDemand } from "../messages/common.ts";
-import { receiverLaunchFlags } from "../values/module-launch.ts";
+import { ownLaunch } from "../worker/own-launch.ts";
 import type { Traits } from "../worker/remote-values.ts";
 
 export interface NormalTaskOptions {
@@ -23,7 +23,13 @@ const DEFAULT_MAX_RETRIES = 3;
 
 export function normalTaskOptions(options: Readonly<Record<string, unknown>>, traits: Traits | undefined): NormalTaskOptions {
   const { numCpus = 1, numGpus, memory, resources, acceleratorType } = options as ResourceOptions;
-  const set = parseResources({ numCpus, ...(numGpus !== undefined && { numGpus }), ...(memory !== undefined && { memory }), ...(resources && { resources }), ...(acceleratorType && { acceleratorType }) } as ResourceOptions);
+  const set = parseResources({
+    numCpus,
+    ...(numGpus !== undefined && { numGpus }),
+    ...(memory !== undefined && { memory }),
+    ...(resources && { resources }),
+    ...(acceleratorType && { acceleratorType }),
+  });
   const maxRetries = (options["maxRetries"] as number | undefined) ?? DEFAULT_MAX_RETRIES;
   const retry = options["retryExceptions"];
   const env = options["runtimeEnv"] as { envVars?: Record<string, string> } | undefined;
@@ -38,7 +44,9 @@ export function normalTaskOptions(options: Readonly<Record<string, unknown>>, tr
     timeoutMs: options["timeoutMs"] as number | undefined,
     queueTimeoutMs: options["queueTimeoutMs"] as number | undefined,
     generatorBackpressure: options["generatorBackpressure"] as number | undefined,
-    isolation: (options["isolation"] as NormalTaskOptions["isolation"] | undefined) ?? (Number(numCpus) < 1 && maxRetries !== 0 ? "shared" : "process"),
+    isolation:
+      (options["isolation"] as NormalTaskOptions["isolation"] | undefined) ??
+      (Number(numCpus) < 1 && maxRetries !== 0 ? "shared" : "process"),
     envVars: env?.envVars ?? {},
   };
 }
@@ -49,7 +57,7 @@ export function demandOf(options: NormalTaskOptions, name: string): Omit<WorkerD
     runtimeEnv: { hash: Object.keys(options.envVars).length === 0 ? "" : JSON.stringify(options.envVars), envVars: options.envVars },
     isolation: options.isolation,
     strategy: { kind: "DEFAULT" },
-    launch: receiverLaunchFlags(),
+    launch: ownLaunch(),
     name,
     mayRerun: options.maxRetries !== 0,
   };

@@ -15,7 +15,7 @@ export function nextGeneration(generation: number): number {
 
 /** The word of a queued call: what the push carries and the worker must find. */
 export function queuedWord(generation: number): number {
-  return ((generation << STATE_BITS) | claimState.queued) | 0;
+  return (generation << STATE_BITS) | claimState.queued | 0;
 }
 
 /** Worker: begins the call. False when it was recalled. */

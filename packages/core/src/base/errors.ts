@@ -12,7 +12,10 @@ export const errorCatalogue = {
   QUEUE_TIMEOUT: ["The task waited longer than its queueTimeoutMs before it could start", "raise queueTimeoutMs or add resources"],
   TASK_CANCELLED: ["The task was cancelled", "submit it again if its result is needed"],
   // Deaths
-  WORKER_CRASHED: ["The worker process died while it ran the task", "read the cause and the last lines of its stderr; allow maxRetries if the task may run again"],
+  WORKER_CRASHED: [
+    "The worker process died while it ran the task",
+    "read the cause and the last lines of its stderr; allow maxRetries if the task may run again",
+  ],
   NODE_DIED: ["The node that ran the task died", "allow maxRetries so that it runs on another node"],
   OUT_OF_MEMORY: ["A process was stopped because memory ran out", "ask for more with the memory option, or run fewer at a time"],
   ACTOR_DIED: ["The actor is dead", "read the cause; create it anew, or allow maxRestarts"],
@@ -23,7 +26,10 @@ export const errorCatalogue = {
   OWNER_DIED: ["The process that owned the object is gone", "keep the owner alive, or return the value instead of a ref"],
   STORE_FULL: ["The object store and its overflow are full", "drop refs, await ref.stored, or raise objectStoreMemory"],
   OUT_OF_DISK: ["The disk that objects spill to is full", "free space, drop refs, or set another spillDirectory"],
-  OBJECT_CORRUPT: ["An object that was read back does not have the checksum it was written with", "check the disk; the object is not returned"],
+  OBJECT_CORRUPT: [
+    "An object that was read back does not have the checksum it was written with",
+    "check the disk; the object is not returned",
+  ],
   UNKNOWN_REF: ["The ref does not belong to this cluster or is not known to its owner", "use refs only in the cluster that made them"],
   // Scheduling
   TASK_UNSCHEDULABLE: ["No node can ever run the task", "ask for less, or add a node that has it"],
@@ -34,17 +40,26 @@ export const errorCatalogue = {
   RUNTIME_ENV_FAILED: ["The runtime environment could not be set up", "read the cause; the task did not run"],
   // Values, functions, options
   UNSERIALIZABLE: ["A value cannot be sent to another process", "send plain data, or register a codec with registerCodec"],
-  CODEC_MISSING: ["A value was written by a codec that this process does not have", "register it in a module that both sides import, or install the library that is named"],
-  FUNCTION_UNCAPTURABLE: ["A function cannot be sent to another process", "export it from a module, or pass what it captures as an argument"],
+  CODEC_MISSING: [
+    "A value was written by a codec that this process does not have",
+    "register it in a module that both sides import, or install the library that is named",
+  ],
+  FUNCTION_UNCAPTURABLE: [
+    "A function cannot be sent to another process",
+    "export it from a module, or pass what it captures as an argument",
+  ],
   FUNCTION_LOAD_FAILED: ["A worker could not load the function", "make sure that its module can be imported where the worker runs"],
   INVALID_ARGUMENT: ["An argument is wrong", "see the documentation of the call"],
   INVALID_OPTION: ["An option is wrong", "see the documentation of the options"],
   NUM_RETURNS_MISMATCH: ["The task did not return what numReturns says", "return an array of that length"],
   ACTOR_NAME_TAKEN: ["An actor of that name exists already", "choose another name, or use getIfExists"],
   ACTOR_NOT_FOUND: ["There is no actor of that name", "check name and namespace, and that it is still alive"],
-  ACTOR_SELF_WAIT: ["An actor waits for its own call, which cannot start before it is done", "call the method directly, or raise maxConcurrency"],
+  ACTOR_SELF_WAIT: [
+    "An actor waits for its own call, which cannot start before it is done",
+    "call the method directly, or raise maxConcurrency",
+  ],
   SYNC_GET: ["get cannot block a synchronous function", "make the function async and await get()"],
-  NOT_IN_PROCESS: ["This cannot be done in one process", "run without mode: \"inProcess\""],
+  NOT_IN_PROCESS: ["This cannot be done in one process", 'run without mode: "inProcess"'],
   // Running
   NOT_INITIALIZED: ["Raia is not running in this process", "call init() first"],
   ALREADY_INITIALIZED: ["Raia is already running in this process", "call shutdown() first, or pass ignoreReinitError"],
@@ -52,7 +67,10 @@ export const errorCatalogue = {
   CLUSTER_NOT_FOUND: ["No cluster answers", "start one with raia start --head, or unset the address"],
   SHUTTING_DOWN: ["Raia is shutting down", "submit no more work after shutdown()"],
   SESSION_DIRECTORY: ["The session directory cannot be used", "set RAIA_TMPDIR to a short, private, writable directory"],
-  CONTROL_STORE_FAILED: ["The control plane could not write its tables", "check space and health of the disk that holds the session directory, then try again"],
+  CONTROL_STORE_FAILED: [
+    "The control plane could not write its tables",
+    "check space and health of the disk that holds the session directory, then try again",
+  ],
   // Wire
   AUTHENTICATION: ["The peer did not prove that it belongs to this session", "use the session's own secret"],
   PROTOCOL: ["The peer sent something that is not the protocol", "check that both sides run the same version"],

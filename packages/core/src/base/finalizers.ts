@@ -17,10 +17,10 @@ export function realFinalizers(): Finalizers {
   const registries = new Map<FinalizerKind<never>, FinalizationRegistry<unknown>>();
   return {
     watch(kind, target, held) {
-      let registry = registries.get(kind as FinalizerKind<never>);
+      let registry = registries.get(kind);
       if (registry === undefined) {
         registry = new FinalizationRegistry<unknown>(kind.dispose as (held: unknown) => void);
-        registries.set(kind as FinalizerKind<never>, registry);
+        registries.set(kind, registry);
       }
       registry.register(target, held);
     },

@@ -77,5 +77,5 @@ export function printTable(table: Readonly<Record<string, Readonly<Record<string
 
 function cellText(cell: unknown): string {
   if (cell === undefined) return "-";
-  return cell === "ignore" ? "ignore" : String(cell).replaceAll(/\s+/g, " ");
+  return cell === "ignore" ? "ignore" : (cell as () => void).toString().replaceAll(/\s+/g, " ");
 }

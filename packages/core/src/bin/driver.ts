@@ -70,7 +70,12 @@ function startLocal(options: DriverOptions, lost: (error: RaiaError) => void): D
   const headAddress = session.socketPath("head");
   const peerId = newWorkerId(realRandom);
   const identity = { peerId, pid: process.pid, address: ownSocket(session, peerId), secret };
-  const runtime = newRuntime(identity, started.then(() => ({ nodeAddress: headAddress, controlAddress: headAddress })), options, lost);
+  const runtime = newRuntime(
+    identity,
+    started.then(() => ({ nodeAddress: headAddress, controlAddress: headAddress })),
+    options,
+    lost,
+  );
   return {
     runtime,
     joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
@@ -138,13 +143,18 @@ function joinCluster(options: DriverOptions, address: string, lost: (error: Raia
     return { nodeAddress: session.socketPath("head"), controlAddress: session.socketPath("head") };
   });
   const runtime = newRuntime(identity, cluster, options, lost);
-  return { runtime, joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }), stop: () => runtime.shutdown() };
+  return {
+    runtime,
+    joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
+    stop: () => runtime.shutdown(),
+  };
 }
 
 async function newestSession(): Promise<string> {
   const sessions = await findSessions({ env: process.env }, async ({ facts }) => facts["kind"] === "standing" && answers(facts));
   const session = sessions.find(({ state, facts }) => state === "running" && facts["kind"] === "standing");
-  if (session === undefined) throw new RaiaError("CLUSTER_NOT_FOUND", { address: "auto", reason: "no running local cluster of this user answers" });
+  if (session === undefined)
+    throw new RaiaError("CLUSTER_NOT_FOUND", { address: "auto", reason: "no running local cluster of this user answers" });
   return session.path;
 }
 
@@ -160,7 +170,12 @@ function ownSocket(session: Pick<SessionDirectory, "socketPath">, workerId: stri
   return session.socketPath(`d-${workerId.slice(0, 16)}`);
 }
 
-function newRuntime(identity: Identity, cluster: Promise<{ nodeAddress: string; controlAddress: string }>, options: DriverOptions, lost: (error: RaiaError) => void): WorkerRuntime {
+function newRuntime(
+  identity: Identity,
+  cluster: Promise<{ nodeAddress: string; controlAddress: string }>,
+  options: DriverOptions,
+  lost: (error: RaiaError) => void,
+): WorkerRuntime {
   const runtime = new WorkerRuntime({
     kind: "driver",
     identity,

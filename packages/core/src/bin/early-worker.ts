@@ -14,6 +14,10 @@ const WORKER_ID_BYTES = 28;
 export function startEarlyWorker({ launch, sessionPath, prestart }: HeadOptions): EarlyWorker | undefined {
   if (prestart === 0) return undefined;
   const workerId = randomBytes(WORKER_ID_BYTES).toString("hex");
-  const { command, args, env } = workerCommand({ workerId, execArgv: launch.execArgv, envVars: {}, setupHook: undefined }, inheritedEnvironment(process.env), sessionPath);
+  const { command, args, env } = workerCommand(
+    { workerId, execArgv: launch.execArgv, envVars: {}, setupHook: undefined },
+    inheritedEnvironment(process.env),
+    sessionPath,
+  );
   return { workerId, process: spawn(command, args, { env, cwd: launch.cwd, detached: true, stdio: ["ignore", "pipe", "pipe"] }) };
 }

@@ -24,6 +24,7 @@ export function headEnvironment(options: HeadOptions): Record<string, string> {
 
 export function headOptionsFrom(env: NodeJS.ProcessEnv): HeadOptions {
   const text = env[VARIABLE];
-  if (text === undefined) throw new RaiaError("CLUSTER_START_FAILED", { reason: `${VARIABLE} is not set: the head is started by init() or raia start` });
+  if (text === undefined)
+    throw new RaiaError("CLUSTER_START_FAILED", { reason: `${VARIABLE} is not set: the head is started by init() or raia start` });
   return JSON.parse(text) as HeadOptions;
 }

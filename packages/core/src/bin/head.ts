@@ -67,7 +67,12 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
     random,
     arena,
     store,
-    launcher: new RealWorkerLauncher(new RealWorkerSpawner({ clock, probe, kernelKills }), inheritedEnvironment(process.env), session.path, started),
+    launcher: new RealWorkerLauncher(
+      new RealWorkerSpawner({ clock, probe, kernelKills }),
+      inheritedEnvironment(process.env),
+      session.path,
+      started,
+    ),
     resources: total,
     devices: undefined,
     labels: {},

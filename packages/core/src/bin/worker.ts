@@ -17,7 +17,12 @@ import { WorkerRuntime } from "../worker/worker-runtime.ts";
 const SIGKILL = 9;
 
 export async function runWorker(): Promise<void> {
-  const { RAIA_SESSION: sessionPath = "", RAIA_WORKER_ID: workerId = "", RAIA_PARENT_PID: parentPid = "", RAIA_SETUP_HOOK: setupHook } = process.env;
+  const {
+    RAIA_SESSION: sessionPath = "",
+    RAIA_WORKER_ID: workerId = "",
+    RAIA_PARENT_PID: parentPid = "",
+    RAIA_SETUP_HOOK: setupHook,
+  } = process.env;
   if (!dieWithParent(SIGKILL, Number(parentPid))) process.exit(0);
   const session = joinSessionDirectory({ env: process.env }, sessionPath);
   // A promise that nobody awaits any more must not take the tasks beside it along.
@@ -49,7 +54,9 @@ export async function runWorker(): Promise<void> {
 /** `module#export`, or a module whose import is the set-up. */
 async function runSetupHook(hook: string): Promise<void> {
   const [specifier = "", name] = hook.split("#");
-  const module = (await import(specifier.startsWith(".") || specifier.startsWith("/") ? pathToFileURL(specifier).href : specifier)) as Record<string, unknown>;
+  const module = (await import(
+    specifier.startsWith(".") || specifier.startsWith("/") ? pathToFileURL(specifier).href : specifier
+  )) as Record<string, unknown>;
   const setup = name === undefined ? module["default"] : module[name];
   if (typeof setup === "function") await (setup as () => unknown)();
 }

@@ -2,10 +2,8 @@
  * Records are structures of `wire/schema.ts`, so what was written by an older version is read by a newer one, as messages
  * are: fields by position, new ones optional and at the end.
  */
-import { Packr } from "msgpackr/pack";
+import { packr } from "../wire/msgpack.ts";
 import { bool, f64, type Infer, opt, str, struct, type Type, u32, u53 } from "../wire/schema.ts";
-
-const packr = new Packr({ useRecords: false, int64AsType: "number", mapsAsObjects: true });
 
 export function encodeRecord<T>(type: Type<T>, value: T): Uint8Array {
   return packr.pack(type.toWire(value));

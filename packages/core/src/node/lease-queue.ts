@@ -228,7 +228,12 @@ export class LeaseQueue {
     const starting = this.#pool.countStarting(request.launchKey);
     let wanting = 0;
     for (const other of this.#requests.values()) if (other.launchKey === request.launchKey) wanting++;
-    const canRun = Math.max(1, Math.ceil(unitsOf(this.#ledger.available, "CPU") / Math.max(1, unitsOf(resourceSet(Object.entries(request.demand.resources)), "CPU") || 1)));
+    const canRun = Math.max(
+      1,
+      Math.ceil(
+        unitsOf(this.#ledger.available, "CPU") / Math.max(1, unitsOf(resourceSet(Object.entries(request.demand.resources)), "CPU") || 1),
+      ),
+    );
     for (let i = starting; i < Math.min(wanting, canRun); i++) {
       const { execArgv, cwd } = request.demand.launch;
       const { envVars, setupHook, workingDir } = request.demand.runtimeEnv;
@@ -275,7 +280,8 @@ export class LeaseQueue {
     if (lease === undefined) return;
     this.#ledger.release(leaseId);
     const grant = this.#ledger.acquire(leaseId, resourceSet(Object.entries(resources)));
-    if (grant === undefined) throw new RaiaError("ACTOR_UNSCHEDULABLE", { reason: "what an actor runs with is more than it was placed with", lease: leaseId });
+    if (grant === undefined)
+      throw new RaiaError("ACTOR_UNSCHEDULABLE", { reason: "what an actor runs with is more than it was placed with", lease: leaseId });
     this.#granted.set(leaseId, { ...lease, grant });
     this.schedule();
   }
@@ -295,6 +301,7 @@ export class LeaseQueue {
   /** Requests and leases of an owner that is gone. */
   *ofOwner(ownerId: string): Iterable<string> {
     for (const request of this.#requests.values()) if (request.ownerId === ownerId) yield request.leaseId;
-    for (const lease of this.#granted.values()) if (lease.request.ownerId === ownerId && !lease.request.isActor) yield lease.request.leaseId;
+    for (const lease of this.#granted.values())
+      if (lease.request.ownerId === ownerId && !lease.request.isActor) yield lease.request.leaseId;
   }
 }

@@ -114,8 +114,12 @@ export class NodeServer {
       },
       { keepIdle: cpus, idleMs: IDLE_WORKER_MS, maxStarting: Math.max(4, 2 * cpus), registerTimeoutMs: REGISTER_TIMEOUT_MS },
     );
-    this.#queue = new LeaseQueue(this.#ledger, this.#pool, deps.clock, { infeasibleAfterMs: INFEASIBLE_AFTER_MS, waitingPerCpu: WAITING_PER_CPU }, (ownerId) =>
-      this.#askLeasesBack(ownerId),
+    this.#queue = new LeaseQueue(
+      this.#ledger,
+      this.#pool,
+      deps.clock,
+      { infeasibleAfterMs: INFEASIBLE_AFTER_MS, waitingPerCpu: WAITING_PER_CPU },
+      (ownerId) => this.#askLeasesBack(ownerId),
     );
     this.#output = new OutputHub({
       clock: deps.clock,
@@ -152,7 +156,12 @@ export class NodeServer {
   async joinControl(endpoint: Endpoint, controlAddress: string): Promise<void> {
     const connection = await endpoint.dial(controlAddress);
     this.attachControl(connection);
-    await this.#control?.registerNode({ nodeId: this.#deps.nodeId, address: this.#deps.address, total: this.#deps.resources, labels: this.#deps.labels });
+    await this.#control?.registerNode({
+      nodeId: this.#deps.nodeId,
+      address: this.#deps.address,
+      total: this.#deps.resources,
+      labels: this.#deps.labels,
+    });
   }
 
   attachControl(connection: Connection): void {
@@ -196,15 +205,21 @@ export class NodeServer {
 
   #memberOf(connection: Connection): Member {
     const member = this.#members.get(connection.peerId);
-    if (member === undefined) throw new RaiaError("PROTOCOL", { reason: "the process has not registered", peer: connection.peerId.slice(0, 8) });
+    if (member === undefined)
+      throw new RaiaError("PROTOCOL", { reason: "the process has not registered", peer: connection.peerId.slice(0, 8) });
     return member;
   }
 
-  #register(request: Infer<typeof RegisterProcess>, connection: Connection): ReturnType<Handlers<typeof processService, Connection>["registerProcess"]> {
+  #register(
+    request: Infer<typeof RegisterProcess>,
+    connection: Connection,
+  ): ReturnType<Handlers<typeof processService, Connection>["registerProcess"]> {
     const { workerId, kind, pid, address } = request;
-    if (workerId !== connection.peerId) throw new RaiaError("AUTHENTICATION", { reason: "a process registers under another name", peer: workerId.slice(0, 8) });
+    if (workerId !== connection.peerId)
+      throw new RaiaError("AUTHENTICATION", { reason: "a process registers under another name", peer: workerId.slice(0, 8) });
     const worker = kind === "worker" ? this.#pool.registered(workerId, connection, address, pid) : undefined;
-    if (kind === "worker" && worker === undefined) throw new RaiaError("AUTHENTICATION", { reason: "this node did not start that worker", worker: workerId.slice(0, 8) });
+    if (kind === "worker" && worker === undefined)
+      throw new RaiaError("AUTHENTICATION", { reason: "this node did not start that worker", worker: workerId.slice(0, 8) });
     const slot = worker?.arenaSlot ?? this.#pool.takeSlot();
     const member: Member = { workerId, kind, connection, slot, jobId: request.jobId ?? "", pid };
     this.#members.set(workerId, member);
@@ -260,7 +275,8 @@ export class NodeServer {
 
   #tellOwner(lease: GrantedLease, cause: DeathCause): void {
     const owner = this.#members.get(lease.request.ownerId);
-    if (owner !== undefined && !owner.connection.isClosed) owner.connection.client(leaseEvents).leaseEnded({ leaseId: lease.request.leaseId, cause });
+    if (owner !== undefined && !owner.connection.isClosed)
+      owner.connection.client(leaseEvents).leaseEnded({ leaseId: lease.request.leaseId, cause });
   }
 
   // -- leases -----------------------------------------------------------------------------------------------------
@@ -480,13 +496,21 @@ export class NodeServer {
     }
     if (this.#actors.get(actor.spec.actorId) !== actor) return;
     this.#forgetActor(actor);
-    this.#reports?.actorEnded({ actorId: actor.spec.actorId, incarnation: actor.incarnation, cause: { kind, pid: worker.pid }, intended: true });
-    if (worker.actorIds.size === 0 && worker.leaseIds.size === 0) this.#pool.stop(worker, { by: "node" }, isAlone && graceMs === 0 ? 0 : undefined);
+    this.#reports?.actorEnded({
+      actorId: actor.spec.actorId,
+      incarnation: actor.incarnation,
+      cause: { kind, pid: worker.pid },
+      intended: true,
+    });
+    if (worker.actorIds.size === 0 && worker.leaseIds.size === 0)
+      this.#pool.stop(worker, { by: "node" }, isAlone && graceMs === 0 ? 0 : undefined);
   }
 
   // -- looking ----------------------------------------------------------------------------------------------------
 
-  #listWorkers(): { workers: { workerId: string; pid: number; kind: string; state: string; jobId: string; running: string[]; residentBytes?: number }[] } {
+  #listWorkers(): {
+    workers: { workerId: string; pid: number; kind: string; state: string; jobId: string; running: string[]; residentBytes?: number }[];
+  } {
     const workers = [...this.#pool.all()].map((worker) => {
       const running = [...worker.leaseIds].map((leaseId) => this.#queue.lease(leaseId)?.request.demand.name ?? "");
       const actors = [...worker.actorIds].map((actorId) => this.#actors.get(actorId)?.spec.className ?? "");

@@ -38,7 +38,10 @@ export class RealWorkerLauncher implements WorkerLauncher {
 }
 
 export function toWire({ kind, pid, signal, exitCode, stderrTail, ...rest }: DeathCause): WireCause {
-  const facts = { ...(rest.errorCode !== undefined && { errorCode: rest.errorCode }), ...(rest.memory !== undefined && { memory: rest.memory }) };
+  const facts = {
+    ...(rest.errorCode !== undefined && { errorCode: rest.errorCode }),
+    ...(rest.memory !== undefined && { memory: rest.memory }),
+  };
   return {
     kind,
     ...(pid !== undefined && { pid }),

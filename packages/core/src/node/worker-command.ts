@@ -39,5 +39,7 @@ export function workerCommand(start: WorkerStart, inherited: Readonly<Record<str
 
 /** What workers inherit of a head's environment: not what is for the head itself. */
 export function inheritedEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith("RAIA_HEAD_")));
+  return Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith("RAIA_HEAD_")),
+  );
 }

@@ -51,7 +51,15 @@ export class WorkerPool {
   #isStopping = false;
   #reaping = false;
 
-  constructor(launcher: WorkerLauncher, arena: Arena, words: WordRegion, clock: Clock, random: Random, events: PoolEvents, options: PoolOptions) {
+  constructor(
+    launcher: WorkerLauncher,
+    arena: Arena,
+    words: WordRegion,
+    clock: Clock,
+    random: Random,
+    events: PoolEvents,
+    options: PoolOptions,
+  ) {
     this.#launcher = launcher;
     this.#arena = arena;
     this.#words = words;
@@ -202,7 +210,8 @@ export class WorkerPool {
 
   /** A job is over: its processes end, their memory with them. */
   endJob(jobId: string): void {
-    for (const worker of [...this.#workers.values()]) if (worker.jobId === jobId && worker.actorIds.size === 0) this.stop(worker, { by: "node" }, 0);
+    for (const worker of [...this.#workers.values()])
+      if (worker.jobId === jobId && worker.actorIds.size === 0) this.stop(worker, { by: "node" }, 0);
   }
 
   stopAll(): void {

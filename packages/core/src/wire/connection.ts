@@ -90,7 +90,7 @@ export class Connection {
   /** Answers a service. A second service may be added; tags are disjoint. */
   serve<S extends Service>(service: S, handlers: Handlers<S, Connection>): void {
     for (const [name, method] of Object.entries(service.methods)) {
-      const request = method.request as Message<unknown>;
+      const request = method.request;
       const handler = handlers[name] as (request: unknown, peer: Connection) => unknown;
       this.#dispatch.set(request.tag, (body, call) => {
         const checked = request.check(body, request.name);
@@ -98,7 +98,7 @@ export class Connection {
           handler(checked, this);
           return;
         }
-        const reply = method.reply as Message<unknown>;
+        const reply = method.reply;
         let answer: unknown;
         try {
           answer = handler(checked, this);
@@ -112,7 +112,7 @@ export class Connection {
             (error: unknown) => this.#fail(call, error),
           );
         } else {
-          this.#send(frameKind.reply, reply.tag, call, reply.toWire(answer as never));
+          this.#send(frameKind.reply, reply.tag, call, reply.toWire(answer));
         }
       });
     }
@@ -120,11 +120,11 @@ export class Connection {
 
   client<S extends Service>(service: S): Client<S> {
     const methods = Object.entries(service.methods).map(([name, method]) => {
-      const request = method.request as Message<unknown>;
+      const request = method.request;
       if (method.kind === "oneWay") {
-        return [name, (value: unknown) => this.#send(frameKind.oneWay, request.tag, 0, request.toWire(value as never))];
+        return [name, (value: unknown) => this.#send(frameKind.oneWay, request.tag, 0, request.toWire(value))];
       }
-      return [name, (value: unknown) => this.#call(request, method.reply as Message<unknown>, value)];
+      return [name, (value: unknown) => this.#call(request, method.reply, value)];
     });
     return Object.fromEntries(methods) as Client<S>;
   }
@@ -208,7 +208,13 @@ export class Connection {
 
   /** Begins reading as the side that dialled. Frames may be written at once, behind the greeting. */
   startAsDialler(identity: Identity): Promise<void> {
-    this.#sendMessage(Hello, { version: PROTOCOL_VERSION, secret: identity.secret, peerId: identity.peerId, pid: identity.pid, address: identity.address });
+    this.#sendMessage(Hello, {
+      version: PROTOCOL_VERSION,
+      secret: identity.secret,
+      peerId: identity.peerId,
+      pid: identity.pid,
+      address: identity.address,
+    });
     return new Promise((resolve, reject) => {
       this.#greet = (body, tag) => {
         if (tag !== Welcome.tag) throw new RaiaError("PROTOCOL", { reason: "expected a welcome", tag });
@@ -229,7 +235,8 @@ export class Connection {
     this.#greet = (body, tag) => {
       if (tag !== Hello.tag) throw new RaiaError("AUTHENTICATION", { reason: "the first frame is not a greeting", tag });
       const hello = Hello.check(body, "Hello");
-      if (hello.version !== PROTOCOL_VERSION) throw new RaiaError("PROTOCOL", { reason: "other version", theirs: hello.version, ours: PROTOCOL_VERSION });
+      if (hello.version !== PROTOCOL_VERSION)
+        throw new RaiaError("PROTOCOL", { reason: "other version", theirs: hello.version, ours: PROTOCOL_VERSION });
       if (!sameSecret(hello.secret, identity.secret)) throw new RaiaError("AUTHENTICATION", { reason: "wrong secret", peer: hello.peerId });
       this.peerId = hello.peerId;
       this.peerPid = hello.pid;
@@ -262,7 +269,7 @@ export class Connection {
     const failure = RaiaError.is(error) ? error : new RaiaError("PROTOCOL", { reason: "unreadable message" }, { cause: error });
     if (counters !== undefined) counters.rejected++;
     this.#fail(0, failure);
-    this.close(`${failure.code}: ${String(failure.facts["reason"] ?? "")}`);
+    this.close(reasonOf(failure));
   }
 
   #onFrame(kind: number, tag: number, call: number, bytes: Buffer, start: number, end: number): void {
@@ -289,7 +296,7 @@ export class Connection {
 
   #refused(body: unknown): void {
     const failure = readFailure(body);
-    this.close(`${failure.code}: ${String(failure.facts["reason"] ?? "")}`);
+    this.close(reasonOf(failure));
   }
 
   #settle(kind: number, call: number, body: unknown): void {
@@ -324,7 +331,7 @@ export class Connection {
     return new Promise((resolve, reject) => {
       if (this.#calls.size === 0) this.#stream.keepAlive(true);
       this.#calls.set(call, { reply, resolve, reject });
-      this.#send(frameKind.request, request.tag, call, request.toWire(value as never));
+      this.#send(frameKind.request, request.tag, call, request.toWire(value));
     });
   }
 
@@ -379,9 +386,14 @@ function unpack(bytes: Buffer, start: number, end: number): unknown {
 }
 
 function readFailure(body: unknown): RaiaError {
-  const [code, facts] = Array.isArray(body) ? body : [];
+  const [code, facts] = Array.isArray(body) ? (body as unknown[]) : [];
   const known = typeof code === "string" && Object.hasOwn(errorCatalogue, code) ? (code as ErrorCode) : "PROTOCOL";
   return new RaiaError(known, typeof facts === "object" && facts !== null ? (facts as Facts) : {});
+}
+
+function reasonOf({ code, facts }: RaiaError): string {
+  const { reason } = facts;
+  return typeof reason === "string" ? `${code}: ${reason}` : code;
 }
 
 function sameSecret(theirs: string, ours: string): boolean {

@@ -13,7 +13,9 @@ export const ipcTransport: Transport = {
         onStream(new SocketStream(socket));
       });
       server.once("error", (error: NodeJS.ErrnoException) =>
-        reject(new RaiaError("SESSION_DIRECTORY", { reason: "cannot listen on a socket", path: address, errno: error.code }, { cause: error })),
+        reject(
+          new RaiaError("SESSION_DIRECTORY", { reason: "cannot listen on a socket", path: address, errno: error.code }, { cause: error }),
+        ),
       );
       server.listen(address, () =>
         resolve({

@@ -107,7 +107,7 @@ function checkPlain(value: unknown, path: string, depth: number): unknown {
 
 /** A structure, as a message or inside one. */
 export function struct<const F extends Fields>(what: string, fields: F): Type<InferFields<F>> {
-  const entries = Object.entries(fields) as unknown as [string, Type<unknown>][];
+  const entries = Object.entries(fields);
   return {
     what,
     check(wire, path) {

@@ -73,7 +73,11 @@ export class ActorClient implements CallSlotHolder, CallTarget {
     }
     call.state = callState.queued;
     this.#queue.push(call);
-    if (exports !== undefined) void Promise.all(exports).then(() => this.#pump(), (error: unknown) => this.#fail(call, error));
+    if (exports !== undefined)
+      void Promise.all(exports).then(
+        () => this.#pump(),
+        (error: unknown) => this.#fail(call, error),
+      );
     for (const { entry } of call.dependencies ?? []) {
       if (entry.isSettled) continue;
       entry.addWaiter({ settled: () => this.#pump() });
@@ -119,7 +123,8 @@ export class ActorClient implements CallSlotHolder, CallTarget {
       this.#lose();
     } else if (view.state === "dead") {
       this.#lose();
-      for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift()) this.#deps.results.fail(call, deadFailure(view, call));
+      for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift())
+        this.#deps.results.fail(call, deadFailure(view, call));
     }
   }
 
@@ -158,7 +163,10 @@ export class ActorClient implements CallSlotHolder, CallTarget {
       } else if (this.#view?.state === "dead") {
         this.#deps.results.fail(call, deadFailure(this.#view, call));
       } else {
-        this.#deps.results.fail(call, { code: "ACTOR_UNAVAILABLE", facts: { actor: this.actorId.slice(0, 8), method: call.template.name, ...causeFacts(this.#view) } });
+        this.#deps.results.fail(call, {
+          code: "ACTOR_UNAVAILABLE",
+          facts: { actor: this.actorId.slice(0, 8), method: call.template.name, ...causeFacts(this.#view) },
+        });
       }
     }
   }
@@ -294,7 +302,11 @@ class ActorChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
 
 function deadFailure(view: ActorView, call: Call): { code: "ACTOR_DIED" | "ACTOR_UNSCHEDULABLE"; facts: Facts; errorBytes?: Uint8Array } {
   const code = view.cause?.kind === "unschedulable" ? "ACTOR_UNSCHEDULABLE" : "ACTOR_DIED";
-  return { code, facts: { actor: view.actorId.slice(0, 8), method: call.template.name, ...causeFacts(view) }, ...(view.error && { errorBytes: view.error }) };
+  return {
+    code,
+    facts: { actor: view.actorId.slice(0, 8), method: call.template.name, ...causeFacts(view) },
+    ...(view.error && { errorBytes: view.error }),
+  };
 }
 
 function causeFacts(view: ActorView | undefined): Facts {

@@ -98,7 +98,9 @@ export class ActorHost {
 
   /** Makes the instance: `static async create(...)` where set-up must wait, else the constructor. */
   async construct(Class: ActorClass, args: readonly unknown[], context: TaskContext): Promise<void> {
-    this.#instance = await runInContext(context, async () => (Class.create !== undefined ? Class.create(...(args as never[])) : new Class(...(args as never[]))));
+    this.#instance = await runInContext(context, async () =>
+      Class.create !== undefined ? Class.create(...(args as never[])) : new Class(...(args as never[])),
+    );
   }
 
   /** The instance's method of that name; never something of `Object.prototype`. */
@@ -115,7 +117,11 @@ export class ActorHost {
     const name = execution.call.template.wire.concurrencyGroup ?? DEFAULT_GROUP;
     const group = this.#groups.get(name);
     if (group === undefined) {
-      this.#executor.refuse(execution, "INVALID_OPTION", { option: "concurrencyGroup", value: name, known: [...this.#groups.keys()].filter(Boolean) });
+      this.#executor.refuse(execution, "INVALID_OPTION", {
+        option: "concurrencyGroup",
+        value: name,
+        known: [...this.#groups.keys()].filter(Boolean),
+      });
       return true;
     }
     if (this.#isEnding) {

@@ -33,7 +33,14 @@ export interface EncodedArguments {
   readonly exports: Promise<void>[] | undefined;
 }
 
-const NO_ARGUMENTS: EncodedArguments = { args: Uint8Array.of(argumentForm.none), argsStart: 0, argsEnd: 1, dependencies: undefined, held: undefined, exports: undefined };
+const NO_ARGUMENTS: EncodedArguments = {
+  args: Uint8Array.of(argumentForm.none),
+  argsStart: 0,
+  argsEnd: 1,
+  dependencies: undefined,
+  held: undefined,
+  exports: undefined,
+};
 
 export class ArgumentWriter {
   readonly #table: ReferenceTable;
@@ -54,7 +61,15 @@ export class ArgumentWriter {
     const writer = this.#writer;
     const start = writer.position;
     writer.u8(argumentForm.plain);
-    if (tryEncodeSmall(writer, args)) return { args: writer.buffer, argsStart: start, argsEnd: writer.position, dependencies: undefined, held: undefined, exports: undefined };
+    if (tryEncodeSmall(writer, args))
+      return {
+        args: writer.buffer,
+        argsStart: start,
+        argsEnd: writer.position,
+        dependencies: undefined,
+        held: undefined,
+        exports: undefined,
+      };
     writer.position = start;
     return this.#encodeGeneral(args);
   }
@@ -82,7 +97,14 @@ export class ArgumentWriter {
     const buffer = new Uint8Array(1 + encoded.byteLength);
     buffer[0] = argumentForm.plain;
     packValue(encoded, buffer.subarray(1));
-    return { args: buffer, argsStart: 0, argsEnd: buffer.length, dependencies, held, exports: scope.exports.length > 0 ? scope.exports : undefined };
+    return {
+      args: buffer,
+      argsStart: 0,
+      argsEnd: buffer.length,
+      dependencies,
+      held,
+      exports: scope.exports.length > 0 ? scope.exports : undefined,
+    };
   }
 
   /** Puts the arguments that make the call large to the store, the largest first. */

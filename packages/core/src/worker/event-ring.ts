@@ -35,7 +35,13 @@ export class EventRing {
   #collected = 0;
   dropped = 0;
 
-  add(kind: number, sequence: number, startMs: number, endMs: number, source: EventSource & { readonly connection?: { readonly peerId: string } }): void {
+  add(
+    kind: number,
+    sequence: number,
+    startMs: number,
+    endMs: number,
+    source: EventSource & { readonly connection?: { readonly peerId: string } },
+  ): void {
     const at = this.#written % CAPACITY;
     this.#kinds[at] = kind;
     this.#sequences[at] = sequence;

@@ -57,7 +57,14 @@ export class CallExecution implements TaskContext {
   #isStopped = false;
   #wake: (() => void) | undefined;
 
-  constructor(call: IncomingCall, connection: Connection, channel: number, accelerators: Accelerators, waits: WaitScope | undefined, host: ActorHost | undefined) {
+  constructor(
+    call: IncomingCall,
+    connection: Connection,
+    channel: number,
+    accelerators: Accelerators,
+    waits: WaitScope | undefined,
+    host: ActorHost | undefined,
+  ) {
     this.call = call;
     this.connection = connection;
     this.channel = channel;
@@ -160,7 +167,14 @@ export class Executor {
   #nextHandover = 1;
   #flushedAtMs = 0;
 
-  constructor(runtime: WorkerRuntime, functions: FunctionTable, hooks: RuntimeValueHooks, store: ResultStore, clock: Clock, events: EventRing) {
+  constructor(
+    runtime: WorkerRuntime,
+    functions: FunctionTable,
+    hooks: RuntimeValueHooks,
+    store: ResultStore,
+    clock: Clock,
+    events: EventRing,
+  ) {
     this.#runtime = runtime;
     this.#functions = functions;
     this.#hooks = hooks;
@@ -293,7 +307,13 @@ export class Executor {
     this.#ended(execution, true);
   }
 
-  #answer(execution: CallExecution, tag: typeof RESULT_TAG | typeof STREAM_ITEM_TAG, extra: number, value: unknown, sequence: number): void {
+  #answer(
+    execution: CallExecution,
+    tag: typeof RESULT_TAG | typeof STREAM_ITEM_TAG,
+    extra: number,
+    value: unknown,
+    sequence: number,
+  ): void {
     const { connection, channel, call } = execution;
     const writer = this.#writer;
     writer.position = 0;
@@ -367,7 +387,17 @@ export class Executor {
     try {
       const parts = values.map((part, index) => this.#part(execution, part, call.sequence + index));
       const payload = Buffer.concat(parts);
-      writeResult(connection, RESULT_TAG, channel, call.slot, this.#microseconds(execution), resultStatus.returns, payload, 0, payload.length);
+      writeResult(
+        connection,
+        RESULT_TAG,
+        channel,
+        call.slot,
+        this.#microseconds(execution),
+        resultStatus.returns,
+        payload,
+        0,
+        payload.length,
+      );
     } catch (error) {
       this.#writeFailure(execution, RESULT_TAG, this.#microseconds(execution), error, "UNSERIALIZABLE");
     }
@@ -396,7 +426,11 @@ export class Executor {
       return encodeError(error, this.#hooks, place);
     } catch (cause) {
       // What was thrown cannot be sent: its text can.
-      return encodeError(new RaiaError("UNSERIALIZABLE", { reason: "the thrown value cannot be sent", value: String(cause) }), this.#hooks, place);
+      return encodeError(
+        new RaiaError("UNSERIALIZABLE", { reason: "the thrown value cannot be sent", value: String(cause) }),
+        this.#hooks,
+        place,
+      );
     } finally {
       scope.end();
     }
@@ -413,9 +447,17 @@ export class Executor {
     execution.done();
   }
 
-  #writeFailure(execution: CallExecution, tag: typeof RESULT_TAG | typeof STREAM_ITEM_TAG, extra: number, error: unknown, code: ErrorCode): void {
+  #writeFailure(
+    execution: CallExecution,
+    tag: typeof RESULT_TAG | typeof STREAM_ITEM_TAG,
+    extra: number,
+    error: unknown,
+    code: ErrorCode,
+  ): void {
     const { connection, channel, call } = execution;
-    const failure = RaiaError.is(error) ? error : new RaiaError(code, { task: execution.name, reason: String((error as Error)?.message ?? error) });
+    const failure = RaiaError.is(error)
+      ? error
+      : new RaiaError(code, { task: execution.name, reason: String((error as Error)?.message ?? error) });
     const payload = packPlain([failure.code, { task: execution.name, ...failure.facts }]);
     writeResult(connection, tag, channel, call.slot, extra, resultStatus.failure, payload, 0, payload.length);
   }
@@ -448,7 +490,7 @@ export class Executor {
           break;
         }
         const step = iterator.next();
-        const { done, value } = isThenable(step) ? await step : (step as IteratorResult<unknown>);
+        const { done, value } = (isThenable(step) ? await step : step) as IteratorResult<unknown, undefined>;
         if (done) break;
         this.#answer(execution, STREAM_ITEM_TAG, count, isThenable(value) ? await value : value, call.sequence + 1 + count);
         count++;
@@ -472,6 +514,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 function iteratorOf(produced: unknown): Iterator<unknown> | AsyncIterator<unknown> {
   const source = produced as { [Symbol.asyncIterator]?: () => AsyncIterator<unknown>; [Symbol.iterator]?: () => Iterator<unknown> };
   const iterator = source?.[Symbol.asyncIterator]?.() ?? source?.[Symbol.iterator]?.();
-  if (iterator === undefined) throw new RaiaError("INVALID_OPTION", { option: "numReturns", value: "streaming", reason: "the function did not return an iterator" });
+  if (iterator === undefined)
+    throw new RaiaError("INVALID_OPTION", { option: "numReturns", value: "streaming", reason: "the function did not return an iterator" });
   return iterator;
 }

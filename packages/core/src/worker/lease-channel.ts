@@ -81,7 +81,15 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   deathCause: DeathCause | undefined;
   isLost = false;
 
-  constructor(grant: LeaseGrant, link: WorkerLink, jobId: string, events: LeaseEvents, results: CallResults, estimate: DurationEstimate, writer: ArgumentWriter) {
+  constructor(
+    grant: LeaseGrant,
+    link: WorkerLink,
+    jobId: string,
+    events: LeaseEvents,
+    results: CallResults,
+    estimate: DurationEstimate,
+    writer: ArgumentWriter,
+  ) {
     this.grant = grant;
     this.link = link;
     this.#events = events;
@@ -90,7 +98,13 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     this.#arguments = writer;
     this.#slots = new Array<Call | undefined>(grant.claims.length).fill(undefined);
     this.#free = Array.from(this.#slots.keys()).reverse();
-    this.number = link.open(this, { kind: "lease", id: grant.leaseId, jobId, claimOffset: grant.claimOffset, ...(grant.accelerators && { accelerators: grant.accelerators }) });
+    this.number = link.open(this, {
+      kind: "lease",
+      id: grant.leaseId,
+      jobId,
+      claimOffset: grant.claimOffset,
+      ...(grant.accelerators && { accelerators: grant.accelerators }),
+    });
   }
 
   get nodeId(): string {

@@ -50,7 +50,14 @@ export class ObjectReader {
   readonly #clock: Clock;
   readonly #fetching = new Set<ObjectEntry>();
 
-  constructor(table: ReferenceTable, large: LargeObjects, owners: OwnerCalls, hooks: RuntimeValueHooks, reviveError: ErrorReviver, clock: Clock) {
+  constructor(
+    table: ReferenceTable,
+    large: LargeObjects,
+    owners: OwnerCalls,
+    hooks: RuntimeValueHooks,
+    reviveError: ErrorReviver,
+    clock: Clock,
+  ) {
     this.#table = table;
     this.#large = large;
     this.#owners = owners;
@@ -97,7 +104,9 @@ export class ObjectReader {
     const context = currentContext();
     if (context === undefined) return undefined;
     if (context.actor?.isSerial) {
-      const own = entries.find((entry) => !entry.isSettled && (entry.task as { actorId?: string } | undefined)?.actorId === context.actor?.actorId);
+      const own = entries.find(
+        (entry) => !entry.isSettled && (entry.task as { actorId?: string } | undefined)?.actorId === context.actor?.actorId,
+      );
       if (own !== undefined) throw new RaiaError("ACTOR_SELF_WAIT", { actor: context.actor.name, method: own.site });
     }
     context.waits.waitBegan();
@@ -148,7 +157,15 @@ export class ObjectReader {
       if (timeoutMs !== undefined) {
         timer = this.#clock.after(timeoutMs, () => {
           const pending = entries.find((entry) => !entry.isSettled) as ObjectEntry;
-          finish(new RaiaError("GET_TIMEOUT", { object: this.#table.idOf(pending), from: pending.site || undefined, timeoutMs, pending: open, of: entries.length }));
+          finish(
+            new RaiaError("GET_TIMEOUT", {
+              object: this.#table.idOf(pending),
+              from: pending.site || undefined,
+              timeoutMs,
+              pending: open,
+              of: entries.length,
+            }),
+          );
         });
       }
     });

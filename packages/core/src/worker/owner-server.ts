@@ -8,7 +8,6 @@ import type { ObjectReply, ownerService } from "../messages/owners.ts";
 import { tryEncodeSmall } from "../values/value-codec.ts";
 import type { Connection } from "../wire/connection.ts";
 import { Call } from "./call.ts";
-import type { EventRing } from "./event-ring.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
 import type { Failure } from "./object-reader.ts";
 import type { ReferenceTable } from "./references.ts";
@@ -19,12 +18,10 @@ type Reply = Infer<typeof ObjectReply>;
 export class OwnerServer {
   readonly #table: ReferenceTable;
   readonly #submitter: TaskSubmitter;
-  readonly #events: EventRing;
 
-  constructor(table: ReferenceTable, submitter: TaskSubmitter, events: EventRing) {
+  constructor(table: ReferenceTable, submitter: TaskSubmitter) {
     this.#table = table;
     this.#submitter = submitter;
-    this.#events = events;
   }
 
   handlers(): Handlers<typeof ownerService, Connection> {
@@ -89,10 +86,24 @@ export class OwnerServer {
     const tasks: unknown[] = [];
     for (const entry of this.#table.owned()) {
       if (entry.task instanceof Call) {
-        if (tasks.length < limit) tasks.push({ name: entry.task.template.name, state: entry.task.state, attempt: entry.task.attempt, id: this.#table.idOf(entry) });
+        if (tasks.length < limit)
+          tasks.push({ name: entry.task.template.name, state: entry.task.state, attempt: entry.task.attempt, id: this.#table.idOf(entry) });
       } else if (objects.length < limit) {
-        const bytes = entry.state === objectState.stored ? (entry.payload as StoredAt).sizeBytes : entry.payload instanceof Uint8Array ? entry.payload.length : 0;
-        objects.push({ id: this.#table.idOf(entry), state: entry.state, handles: entry.handles, holds: entry.holds, borrowers: entry.borrowers?.size ?? 0, site: entry.site, bytes });
+        const bytes =
+          entry.state === objectState.stored
+            ? (entry.payload as StoredAt).sizeBytes
+            : entry.payload instanceof Uint8Array
+              ? entry.payload.length
+              : 0;
+        objects.push({
+          id: this.#table.idOf(entry),
+          state: entry.state,
+          handles: entry.handles,
+          holds: entry.holds,
+          borrowers: entry.borrowers?.size ?? 0,
+          site: entry.site,
+          bytes,
+        });
       }
       if (objects.length >= limit && tasks.length >= limit) break;
     }

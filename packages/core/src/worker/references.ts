@@ -141,7 +141,12 @@ export class ReferenceTable {
       [...byOwner.values()].map(async ({ owner, entries }) => {
         this.#flushRemovals();
         try {
-          const unknown = new Set(await this.#need().addBorrows(owner, entries.map((entry) => entry.sequence)));
+          const unknown = new Set(
+            await this.#need().addBorrows(
+              owner,
+              entries.map((entry) => entry.sequence),
+            ),
+          );
           for (const entry of entries) {
             if (unknown.has(entry.sequence) && !entry.isSettled) this.#failBorrowed(entry, "UNKNOWN_REF");
           }

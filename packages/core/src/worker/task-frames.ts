@@ -10,7 +10,8 @@
  * there to begin (0: no claim needed).
  */
 import { RaiaError } from "../base/errors.ts";
-import { PUSH_TAG, RESULT_TAG, STREAM_ITEM_TAG } from "../messages/tasks.ts";
+import type { RESULT_TAG, STREAM_ITEM_TAG } from "../messages/tasks.ts";
+import { PUSH_TAG } from "../messages/tasks.ts";
 import type { Connection } from "../wire/connection.ts";
 
 /** How to read a result's payload. */
@@ -44,7 +45,14 @@ export interface Push {
 }
 
 /** Writes one entry; the argument bytes are copied from `args[start, end)`. */
-export function writePush(connection: Connection, channel: number, push: Push, args: Uint8Array | undefined, start: number, end: number): void {
+export function writePush(
+  connection: Connection,
+  channel: number,
+  push: Push,
+  args: Uint8Array | undefined,
+  start: number,
+  end: number,
+): void {
   connection.openBatch(PUSH_TAG, channel);
   const length = end - start;
   connection.reserve(PUSH_ENTRY_BYTES + length);
@@ -110,7 +118,15 @@ export function writeResult(
   connection.position = at + RESULT_ENTRY_BYTES + length;
 }
 
-export type ResultHandler = (channel: number, slot: number, extra: number, status: number, bytes: Buffer, start: number, end: number) => void;
+export type ResultHandler = (
+  channel: number,
+  slot: number,
+  extra: number,
+  status: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+) => void;
 
 /** Reads a frame of results or items. @returns the channel */
 export function readResults(bytes: Buffer, start: number, end: number, handler: ResultHandler): number {

@@ -113,7 +113,14 @@ class OwnerConnection {
         const run = this.#channels.get(channel);
         const template = this.#templates.get(push.template);
         if (run === undefined || template === undefined) return;
-        run.pushed({ slot: push.slot, claim: push.claim, template, sequence: push.sequence, attempt: push.attempt, args: bytes.subarray(start, end) });
+        run.pushed({
+          slot: push.slot,
+          claim: push.claim,
+          template,
+          sequence: push.sequence,
+          attempt: push.attempt,
+          args: bytes.subarray(start, end),
+        });
       },
       frameDone: () => spinner.touch(),
     };
@@ -123,7 +130,17 @@ class OwnerConnection {
   #open(channel: number, kind: "lease" | "actor", id: string, accelerators: Accelerators, claimOffset: number): void {
     if (kind === "lease") {
       const first = claimOffset / 4;
-      const run = new LeaseRun(channel, id, accelerators, this.#claims.subarray(first), this.#connection, this.#executor, this.#effects, this.#clock, this.#events);
+      const run = new LeaseRun(
+        channel,
+        id,
+        accelerators,
+        this.#claims.subarray(first),
+        this.#connection,
+        this.#executor,
+        this.#effects,
+        this.#clock,
+        this.#events,
+      );
       this.#channels.set(channel, run);
     } else {
       this.#channels.set(channel, new ActorRun(channel, id, this.#connection, this.#executor, this.#effects));
@@ -199,16 +216,17 @@ class LeaseRun {
     const execution = new CallExecution(call, this.#connection, this.#number, this.#accelerators, this, undefined);
     this.#current = execution;
     if (this.#executor.run(execution)) this.#finished();
-    else execution.whenDone = () => {
-      this.#finished();
-      this.#drain();
-    };
+    else
+      execution.whenDone = () => {
+        this.#finished();
+        this.#drain();
+      };
   }
 
   #finished(): void {
     this.#current = undefined;
     this.#waits = 0;
-    if (this.#isBlocked) this.#unblock();
+    if (this.#isBlocked) void this.#unblock();
   }
 
   #drain(): void {

@@ -153,7 +153,10 @@ export class TaskSubmitter {
   #requestLeases(shape: Shape): void {
     if (this.#shuttingDown) return;
     const stuck = shape.leases.reduce((sum, lease) => sum + Math.max(0, lease.inFlight - 1), 0);
-    const wanted = Math.min(shape.maxLeases, shape.queue.length + (shape.estimate.averageMs > REBALANCE_MS ? stuck : Math.ceil(stuck / 64)));
+    const wanted = Math.min(
+      shape.maxLeases,
+      shape.queue.length + (shape.estimate.averageMs > REBALANCE_MS ? stuck : Math.ceil(stuck / 64)),
+    );
     const asked = shape.requests.size + shape.leases.filter((lease) => lease.inFlight === 0).length;
     const room = shape.maxLeases - shape.leases.length - shape.requests.size;
     for (let i = Math.min(wanted - asked, room); i > 0; i--) this.#requestLease(shape);
@@ -247,7 +250,7 @@ export class TaskSubmitter {
         if (lease.inFlight === 0) this.#giveBack(shape, lease, true);
         this.#schedule(shape);
       },
-      lost: (lease) => this.#sortOut(shape, lease),
+      lost: (lease) => void this.#sortOut(shape, lease),
     };
   }
 
@@ -420,7 +423,8 @@ export class TaskSubmitter {
       this.#failQueue(shape, new RaiaError("SHUTTING_DOWN", {}));
       for (const lease of [...shape.leases]) {
         const { begun, notBegun } = lease.takeAll();
-        for (const call of [...begun, ...notBegun]) this.#results.fail(call, { code: "SHUTTING_DOWN", facts: { task: call.template.name } });
+        for (const call of [...begun, ...notBegun])
+          this.#results.fail(call, { code: "SHUTTING_DOWN", facts: { task: call.template.name } });
       }
     }
   }

@@ -69,7 +69,10 @@ export class RuntimeValueHooks implements ValueHooks {
         const kind = (value as { readonly [brand]?: unknown })[brand];
         const codec = typeof kind === "string" ? this.#codecs.get(kind) : undefined;
         if (codec === undefined) return undefined;
-        return { kind: kind as string, payload: (codec.replaceCaptured ?? codec.replace).call(codec, value, scope, this) };
+        return {
+          kind: kind as string,
+          payload: codec.replaceCaptured === undefined ? codec.replace(value, scope, this) : codec.replaceCaptured(value, scope, this),
+        };
       },
       revive: (kind, payload) => this.revive(kind, payload),
     };
@@ -82,7 +85,7 @@ export class RuntimeValueHooks implements ValueHooks {
       revive: (kind, payload) => {
         const codec = this.#codecs.get(kind);
         if (codec === undefined) throw new RaiaError("PROTOCOL", { reason: "unknown kind of value", kind });
-        return (codec.reviveCaptured ?? codec.revive).call(codec, payload, scope, this);
+        return codec.reviveCaptured === undefined ? codec.revive(payload, scope, this) : codec.reviveCaptured(payload, scope, this);
       },
     };
   }
@@ -119,7 +122,7 @@ export function addressToPlain(address: RefAddress): readonly [string, string, n
 
 /** The entry that a plain address names; a ref of ours that is gone already fails like a freed one. */
 export function reviveEntry(payload: unknown, scope: DecodeScope, hooks: RuntimeValueHooks): ObjectEntry {
-  const [workerId, address, sequence] = Array.isArray(payload) ? payload : [];
+  const [workerId, address, sequence] = Array.isArray(payload) ? (payload as unknown[]) : [];
   if (typeof workerId !== "string" || typeof address !== "string" || typeof sequence !== "number") {
     throw new RaiaError("PROTOCOL", { reason: "malformed ref" });
   }

@@ -46,7 +46,9 @@ export class WorkerLink {
       spinner.touch();
     });
     connection.onHot(STREAM_ITEM_TAG, (bytes, start, end) => {
-      readResults(bytes, start, end, (number, slot, index, status, at, from, to) => this.#channels.get(number)?.item(slot, index, status, at, from, to));
+      readResults(bytes, start, end, (number, slot, index, status, at, from, to) =>
+        this.#channels.get(number)?.item(slot, index, status, at, from, to),
+      );
     });
     connection.onClosed((reason) => {
       for (const channel of [...this.#channels.values()]) channel.closed(reason);

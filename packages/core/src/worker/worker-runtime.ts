@@ -31,7 +31,8 @@ import { CallResults } from "./call-results.ts";
 import { EventRing, eventKind } from "./event-ring.ts";
 import { Executor } from "./executor.ts";
 import { FunctionTable } from "./functions.ts";
-import { ObjectEntry, objectState } from "./object-entry.ts";
+import type { ObjectEntry } from "./object-entry.ts";
+import { objectState } from "./object-entry.ts";
 import { ObjectReader } from "./object-reader.ts";
 import { ObjectRefStream } from "./object-stream.ts";
 import type { ObjectRef } from "./object-ref.ts";
@@ -148,15 +149,28 @@ export class WorkerRuntime {
     const owners = {
       getObject: async (owner: OwnerAddress, sequence: number) => (await this.#dialOwner(owner)).getObject({ sequence }),
     };
-    this.reader = new ObjectReader(this.table, this.#store, owners, this.hooks, (bytes, callSite) => reviveError(bytes, this.hooks, callSite), deps.clock);
-    this.results = new CallResults(this.table, this.hooks, (objectId) => this.#store.free(objectId), () => this.#callSettled());
+    this.reader = new ObjectReader(
+      this.table,
+      this.#store,
+      owners,
+      this.hooks,
+      (bytes, callSite) => reviveError(bytes, this.hooks, callSite),
+      deps.clock,
+    );
+    this.results = new CallResults(
+      this.table,
+      this.hooks,
+      (objectId) => this.#store.free(objectId),
+      () => this.#callSettled(),
+    );
     this.#arguments = new ArgumentWriter(this.table, this.hooks, (value) => this.#putEntry(value, "argument"));
     this.submitter = new TaskSubmitter(this.self.workerId, this.#leaseCalls(), this.results, this.#arguments, deps.clock);
     this.executor = new Executor(this, this.functions, this.hooks, this.#store, deps.clock, this.events);
     this.table.connect(
       {
         freeStored: (objectId) => this.#store.free(objectId),
-        addBorrows: async (owner, sequences) => (await (await this.#dialOwner(owner)).addBorrower({ borrowerId: this.self.workerId, sequences })).unknown,
+        addBorrows: async (owner, sequences) =>
+          (await (await this.#dialOwner(owner)).addBorrower({ borrowerId: this.self.workerId, sequences })).unknown,
         removeBorrows: (owner, sequences) => {
           void this.#dialOwner(owner).then(
             (client) => client.removeBorrower({ borrowerId: this.self.workerId, sequences }),
@@ -169,7 +183,7 @@ export class WorkerRuntime {
       },
       this.reader,
     );
-    const ownerServer = new OwnerServer(this.table, this.submitter, this.events);
+    const ownerServer = new OwnerServer(this.table, this.submitter);
     const events = {
       connected: (connection: Connection) => {
         connection.serve(ownerService, ownerServer.handlers());
@@ -193,7 +207,12 @@ export class WorkerRuntime {
     }
     this.#early.push((error) => {
       if (error === undefined) start();
-      else this.results.fail(call, { code: RaiaError.is(error) ? error.code : "CLUSTER_START_FAILED", facts: RaiaError.is(error) ? error.facts : {}, cause: error });
+      else
+        this.results.fail(call, {
+          code: RaiaError.is(error) ? error.code : "CLUSTER_START_FAILED",
+          facts: RaiaError.is(error) ? error.facts : {},
+          cause: error,
+        });
     });
   }
 
@@ -247,11 +266,25 @@ export class WorkerRuntime {
     this.#node.onClosed((reason) => {
       if (!this.#isShutDown) this.#deps.nodeLost(reason);
     });
-    const registering = job && this.control.registerJob({ driverId: identity.peerId, driverPid: identity.pid, entrypoint: job.entrypoint, namespace: job.namespace, metadata: {} });
+    const registering =
+      job &&
+      this.control.registerJob({
+        driverId: identity.peerId,
+        driverPid: identity.pid,
+        entrypoint: job.entrypoint,
+        namespace: job.namespace,
+        metadata: {},
+      });
     await listening;
     if (registering !== undefined) this.job = await registering;
     if (kind === "worker") this.#node.serve(hostService, this.#hostHandlers());
-    this.registered = await this.process.registerProcess({ kind, workerId: identity.peerId, pid: identity.pid, address: identity.address, jobId: this.job.jobId });
+    this.registered = await this.process.registerProcess({
+      kind,
+      workerId: identity.peerId,
+      pid: identity.pid,
+      address: identity.address,
+      jobId: this.job.jobId,
+    });
     if (kind === "worker") this.#startServing();
   }
 
@@ -370,7 +403,8 @@ export class WorkerRuntime {
 
   #newCall(template: CallTemplate, target: ActorClient | undefined): Call {
     if (this.#isShutDown) throw new RaiaError("SHUTTING_DOWN", { call: template.name });
-    if (this.#pendingCalls >= this.maxPendingCalls) throw new RaiaError("PENDING_CALLS_LIMIT", { pending: this.#pendingCalls, limit: this.maxPendingCalls });
+    if (this.#pendingCalls >= this.maxPendingCalls)
+      throw new RaiaError("PENDING_CALLS_LIMIT", { pending: this.#pendingCalls, limit: this.maxPendingCalls });
     const { numReturns, name } = template;
     const count = numReturns === "streaming" ? STREAM_SEQUENCES : Math.max(1, numReturns);
     const sequence = this.table.takeSequences(count);
@@ -379,7 +413,11 @@ export class WorkerRuntime {
     if (this.#pendingCalls === 1) this.#deps.keepAlive(true);
     const call = new Call(template, sequence, entry, target);
     if (numReturns === "streaming") call.stream = new StreamState();
-    else if (numReturns !== 1) call.returns = numReturns === 0 ? [] : [entry, ...Array.from({ length: numReturns - 1 }, (_, index) => this.table.own(sequence + 1 + index, name))];
+    else if (numReturns !== 1)
+      call.returns =
+        numReturns === 0
+          ? []
+          : [entry, ...Array.from({ length: numReturns - 1 }, (_, index) => this.table.own(sequence + 1 + index, name))];
     currentContext()?.childSubmitted({ cancel: (force) => this.submitter.cancel(call, force, true) });
     this.events.add(eventKind.submitted, sequence, this.clock.nowMs(), 0, { name, attempt: 0, taskId: "", jobId: "" });
     return call;
@@ -412,7 +450,12 @@ export class WorkerRuntime {
 
   cancel(entry: ObjectEntry, force: boolean, recursive: boolean): void {
     if (entry.task instanceof Call) {
-      if (force && entry.task.actorId !== undefined) throw new RaiaError("INVALID_OPTION", { option: "force", value: true, reason: "an actor's call cannot be forced to stop; kill the actor" });
+      if (force && entry.task.actorId !== undefined)
+        throw new RaiaError("INVALID_OPTION", {
+          option: "force",
+          value: true,
+          reason: "an actor's call cannot be forced to stop; kill the actor",
+        });
       this.submitter.cancel(entry.task, force, recursive);
     } else if (entry.owner !== undefined && !entry.isSettled) {
       void this.#dialOwner(entry.owner).then(
@@ -430,16 +473,28 @@ export class WorkerRuntime {
       else {
         const owner = entry.owner;
         entry.settle(objectState.failure, { code: "OBJECT_FREED", facts: { object: this.table.idOf(entry) } });
-        void this.#dialOwner(owner).then((client) => client.freeOwned({ sequences: [entry.sequence] }), () => {
-          // The owner is gone, and the object with it.
-        });
+        void this.#dialOwner(owner).then(
+          (client) => client.freeOwned({ sequences: [entry.sequence] }),
+          () => {
+            // The owner is gone, and the object with it.
+          },
+        );
       }
     }
   }
 
   shapeFor(demand: WorkerDemand): Shape {
     const { resources, runtimeEnv, isolation, strategy, labelSelector, fallbackSelectors, jobId, mayRerun } = demand;
-    const key = JSON.stringify([shapeKey(resources), runtimeEnv.hash, isolation, strategy, labelSelector, fallbackSelectors, jobId, mayRerun]);
+    const key = JSON.stringify([
+      shapeKey(resources),
+      runtimeEnv.hash,
+      isolation,
+      strategy,
+      labelSelector,
+      fallbackSelectors,
+      jobId,
+      mayRerun,
+    ]);
     const needed = resources["CPU"] ?? 0;
     const total = this.registered.resources["CPU"] ?? 10_000;
     return this.submitter.shape(key, demand, needed === 0 ? 64 : Math.ceil(total / needed));
@@ -448,27 +503,49 @@ export class WorkerRuntime {
   // -- actors -----------------------------------------------------------------------------------------------------
 
   /** Creates an actor; its handle's entry is what counts the handles. */
-  createActor(spec: Omit<ActorSpec, "args">, args: readonly unknown[], exported: Promise<void> | undefined, getIfExists: boolean): { client: ActorClient; scope: ObjectEntry; registered: Promise<string> } {
+  createActor(
+    spec: Omit<ActorSpec, "args">,
+    args: readonly unknown[],
+    exported: Promise<void> | undefined,
+    getIfExists: boolean,
+  ): { client: ActorClient; scope: ObjectEntry; registered: Promise<string> } {
     const encoded = this.#arguments.encode(args);
     // Arguments were read: from here on nothing the caller does to them matters.
     const scope = this.table.own(this.table.takeSequences(1), spec.className);
     scope.settle(objectState.value, undefined);
     const client = this.actorClient(spec.actorId, spec.jobId);
     const dependencies = encoded.dependencies ?? [];
-    const ready = Promise.all([this.joined, exported, ...(encoded.exports ?? []), ...dependencies.map(({ entry }) => this.reader.settled([entry]))]);
+    const ready = Promise.all([
+      this.joined,
+      exported,
+      ...(encoded.exports ?? []),
+      ...dependencies.map(({ entry }) => this.reader.settled([entry])),
+    ]);
     const registered = ready.then(async () => {
       const failed = dependencies.find(({ entry }) => entry.state >= objectState.error);
       if (failed !== undefined) await this.reader.get(failed.entry);
-      const args = dependencies.length > 0 ? this.#arguments.withDependencies(encoded) : encoded.args.subarray(encoded.argsStart, encoded.argsEnd);
+      const args =
+        dependencies.length > 0 ? this.#arguments.withDependencies(encoded) : encoded.args.subarray(encoded.argsStart, encoded.argsEnd);
       const job = { jobId: this.jobId, namespace: spec.namespace || this.namespace };
-      const reply = await this.control.createActor({ spec: { ...spec, ...job, demand: { ...spec.demand, jobId: this.jobId }, args }, getIfExists });
+      const reply = await this.control.createActor({
+        spec: { ...spec, ...job, demand: { ...spec.demand, jobId: this.jobId }, args },
+        getIfExists,
+      });
       return reply.actorId;
     });
     registered.then(
       () => this.watchActor(client),
       (error: unknown) => {
         const failure = RaiaError.is(error) ? error : new RaiaError("ACTOR_DIED", { actor: spec.className, reason: String(error) });
-        client.update({ actorId: spec.actorId, state: "dead", incarnation: 1, cause: { kind: failure.code === "ACTOR_NAME_TAKEN" ? "name-taken" : "not-created", facts: { ...failure.facts, code: failure.code } } });
+        client.update({
+          actorId: spec.actorId,
+          state: "dead",
+          incarnation: 1,
+          cause: {
+            kind: failure.code === "ACTOR_NAME_TAKEN" ? "name-taken" : "not-created",
+            facts: { ...failure.facts, code: failure.code },
+          },
+        });
       },
     );
     if (spec.name === undefined && !spec.detached) {
@@ -492,7 +569,12 @@ export class WorkerRuntime {
   actorClient(actorId: string, jobId: string): ActorClient {
     let client = this.#actors.get(actorId);
     if (client === undefined) {
-      client = new ActorClient(actorId, jobId, { link: (address) => this.#link(address), results: this.results, writer: this.#arguments, busyChanged: (scope, isBusy) => (isBusy ? this.table.hold(scope) : this.table.dropHold(scope)) });
+      client = new ActorClient(actorId, jobId, {
+        link: (address) => this.#link(address),
+        results: this.results,
+        writer: this.#arguments,
+        busyChanged: (scope, isBusy) => (isBusy ? this.table.hold(scope) : this.table.dropHold(scope)),
+      });
       this.#actors.set(actorId, client);
     }
     return client;
@@ -511,9 +593,20 @@ export class WorkerRuntime {
     );
   }
 
-  submitActorCall(client: ActorClient, template: CallTemplate, scope: ObjectEntry | undefined, maxPendingCalls: number, args: readonly unknown[]): unknown {
+  submitActorCall(
+    client: ActorClient,
+    template: CallTemplate,
+    scope: ObjectEntry | undefined,
+    maxPendingCalls: number,
+    args: readonly unknown[],
+  ): unknown {
     if (maxPendingCalls >= 0 && client.pending >= maxPendingCalls) {
-      throw new RaiaError("PENDING_CALLS_LIMIT", { actor: client.actorId.slice(0, 8), method: template.name, pending: client.pending, limit: maxPendingCalls });
+      throw new RaiaError("PENDING_CALLS_LIMIT", {
+        actor: client.actorId.slice(0, 8),
+        method: template.name,
+        pending: client.pending,
+        limit: maxPendingCalls,
+      });
     }
     const call = this.#newCall(template, client);
     const exports = this.#encodeArguments(call, args);

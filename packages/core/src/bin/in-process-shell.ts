@@ -1,0 +1,148 @@
+/**
+ * What surrounds one of several processes that share this one: its clock, its streams, its finalizers. It can be paused,
+ * continued and ended as a whole. A process that has ended hears nothing more: no timer fires, no byte arrives, no promise
+ * of the runtime settles, which is as close to death as code comes that nobody can stop.
+ */
+import type { Clock, Timer } from "../base/clock.ts";
+import { RaiaError } from "../base/errors.ts";
+import type { FinalizerKind, Finalizers } from "../base/finalizers.ts";
+import type { ByteStream, Listener, StreamEvents, Transport } from "../wire/transport.ts";
+
+export interface ShellDependencies {
+  readonly clock: Clock;
+  readonly transport: Transport;
+  readonly finalizers: Finalizers;
+}
+
+/** One peer of a process, for whoever wants to cut it. */
+export interface OpenStream {
+  /** Where it was dialled, on both sides. */
+  readonly address: string;
+  /** This side dialled. */
+  readonly isOutgoing: boolean;
+  readonly stream: ByteStream;
+}
+
+export class ProcessShell {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly transport: Transport;
+  readonly finalizers: Finalizers;
+  readonly #streams = new Set<OpenStream>();
+  readonly #listeners = new Set<Listener>();
+  readonly #held: (() => void)[] = [];
+  #state: "running" | "paused" | "ended" = "running";
+
+  constructor(name: string, { clock, transport, finalizers }: ShellDependencies) {
+    this.name = name;
+    this.clock = {
+      nowMs: () => clock.nowMs(),
+      wallMs: () => clock.wallMs(),
+      after: (delayMs, fn) => this.#after(clock, delayMs, fn),
+      soon: (fn) => clock.soon(() => this.#run(fn)),
+    };
+    this.transport = {
+      listen: async (address, onStream) => {
+        const listener = await transport.listen(address, (stream) => onStream(this.#wrap(stream, address, false)));
+        this.#listeners.add(listener);
+        return { address: listener.address, keepAlive: (isNeeded) => listener.keepAlive(isNeeded), close: () => this.#unlisten(listener) };
+      },
+      dial: async (address) => {
+        if (this.#state === "ended") throw new RaiaError("CONNECTION_LOST", { address, reason: "this process has ended" });
+        return this.#wrap(await transport.dial(address), address, true);
+      },
+    };
+    this.finalizers = {
+      watch: <Held>({ dispose }: FinalizerKind<Held>, target: object, held: Held) => finalizers.watch(this.#kindOf(dispose), target, held),
+      collect: () => finalizers.collect(),
+    };
+  }
+
+  get isEnded(): boolean {
+    return this.#state === "ended";
+  }
+
+  get isPaused(): boolean {
+    return this.#state === "paused";
+  }
+
+  get streams(): Iterable<OpenStream> {
+    return this.#streams;
+  }
+
+  /** What happens to it from now on waits until `resume`. */
+  pause(): void {
+    if (this.#state === "running") this.#state = "paused";
+  }
+
+  resume(): void {
+    if (this.#state !== "paused") return;
+    this.#state = "running";
+    for (let next = this.#held.shift(); next !== undefined && !this.isPaused; next = this.#held.shift()) this.#run(next);
+  }
+
+  /** What it has written still arrives, then its peers see the end of their connections. */
+  end(): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#held.length = 0;
+    for (const listener of this.#listeners) void listener.close();
+    for (const { stream } of this.#streams) stream.close();
+    this.#streams.clear();
+  }
+
+  #run(fn: () => void): void {
+    if (this.#state === "running") fn();
+    else if (this.#state === "paused") this.#held.push(fn);
+  }
+
+  #after(clock: Clock, delayMs: number, fn: () => void): Timer {
+    let isCancelled = false;
+    const timer = clock.after(delayMs, () => this.#run(() => isCancelled || fn()));
+    return {
+      cancel: () => {
+        isCancelled = true;
+        timer.cancel();
+      },
+    };
+  }
+
+  async #unlisten(listener: Listener): Promise<void> {
+    this.#listeners.delete(listener);
+    await listener.close();
+  }
+
+  #wrap(stream: ByteStream, address: string, isOutgoing: boolean): ByteStream {
+    const open: OpenStream = { address, isOutgoing, stream };
+    this.#streams.add(open);
+    return {
+      write: (bytes) => {
+        if (this.#state !== "ended") stream.write(bytes);
+      },
+      get bufferedBytes() {
+        return stream.bufferedBytes;
+      },
+      keepAlive: (isNeeded) => stream.keepAlive(isNeeded),
+      close: () => stream.close(),
+      start: ({ data, closed }: StreamEvents) =>
+        stream.start({
+          data: (bytes) => this.#run(() => data(bytes)),
+          closed: (reason) => {
+            this.#streams.delete(open);
+            this.#run(() => closed(reason));
+          },
+        }),
+    };
+  }
+
+  readonly #kinds = new Map<unknown, FinalizerKind<unknown>>();
+
+  #kindOf<Held>(dispose: (held: Held) => void): FinalizerKind<Held> {
+    let kind = this.#kinds.get(dispose);
+    if (kind === undefined) {
+      kind = { dispose: (held) => this.#run(() => dispose(held as Held)) };
+      this.#kinds.set(dispose, kind);
+    }
+    return kind as FinalizerKind<Held>;
+  }
+}
