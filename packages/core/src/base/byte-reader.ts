@@ -65,7 +65,7 @@ export class ByteReader {
       byte = this.u8();
       value += (byte & 0x7f) * scale;
       scale *= 128;
-      if (value > Number.MAX_SAFE_INTEGER) throw malformed("number too large");
+      if (value > Number.MAX_SAFE_INTEGER || scale > 2 ** 56) throw malformed("number too large");
     } while (byte >= 0x80);
     return value;
   }

@@ -14,17 +14,18 @@ import { malformed } from "../base/byte-reader.ts";
 interface ArrowTable {
   getChildAt(index: number): object | null;
 }
+type AnyClass = abstract new (...args: never[]) => object;
 interface ArrowLibrary {
-  readonly Table: abstract new (...args: never[]) => object;
+  readonly Table: AnyClass;
   tableToIPC(table: unknown, options?: unknown): Uint8Array | null;
   tableFromIPC(bytes: Uint8Array): ArrowTable;
 }
 interface ApacheArrow extends ArrowLibrary {
-  readonly Vector: abstract new (...args: never[]) => object;
+  readonly Vector: AnyClass;
   readonly Table: new (columns: object) => object;
 }
 interface Flechette extends ArrowLibrary {
-  readonly Column: abstract new (...args: never[]) => object;
+  readonly Column: AnyClass;
   tableFromColumns(columns: object): object;
 }
 
@@ -39,7 +40,8 @@ export interface EncodedArrow {
   readonly bytes: Uint8Array;
 }
 
-const loaded = new Map<number, ArrowLibrary>();
+/** The copies of each library in this process: there may be one for `import` and one for `require`, which do not read each other's tables. */
+const copies = new Map<number, ArrowLibrary[]>();
 
 /**
  * Gives a library to use, for programs in which it cannot be found by its name (a bundle).
@@ -51,7 +53,8 @@ export function useArrowLibrary(library: object): void {
   if (typeof tableToIPC !== "function" || typeof tableFromIPC !== "function") {
     throw new RaiaError("INVALID_ARGUMENT", { expected: `the module ${LIBRARIES.join(" or ")}` });
   }
-  loaded.set("tableFromColumns" in library ? FLECHETTE : APACHE, library as ArrowLibrary);
+  const number = "tableFromColumns" in library ? FLECHETTE : APACHE;
+  copies.set(number, [library as ArrowLibrary, ...(copies.get(number) ?? [])]);
 }
 
 /** @returns undefined for what is neither a table nor a column of a library that is installed */
@@ -62,20 +65,22 @@ export function encodeArrow(value: object): EncodedArrow | undefined {
 }
 
 function encodeTable(table: object): EncodedArrow | undefined {
-  if ("batches" in table) {
-    const apache = find(APACHE);
-    return apache !== undefined && table instanceof apache.Table ? encoded(APACHE, form.table, apache, table) : undefined;
-  }
-  const flechette = find(FLECHETTE);
-  return flechette !== undefined && table instanceof flechette.Table ? encoded(FLECHETTE, form.table, flechette, table) : undefined;
+  const number = "batches" in table ? APACHE : FLECHETTE;
+  const library = owner(number, table, ({ Table }) => Table);
+  return library === undefined ? undefined : encoded(number, form.table, library, table);
 }
 
 function encodeColumn(column: object): EncodedArrow | undefined {
-  const apache = find(APACHE) as ApacheArrow | undefined;
-  if (apache !== undefined && column instanceof apache.Vector) return encoded(APACHE, form.column, apache, new apache.Table({ v: column }));
-  const flechette = find(FLECHETTE) as Flechette | undefined;
-  if (flechette === undefined || !(column instanceof flechette.Column)) return undefined;
-  return encoded(FLECHETTE, form.column, flechette, flechette.tableFromColumns({ v: column }));
+  const apache = owner(APACHE, column, (library) => (library as ApacheArrow).Vector) as ApacheArrow | undefined;
+  if (apache !== undefined) return encoded(APACHE, form.column, apache, new apache.Table({ v: column }));
+  const flechette = owner(FLECHETTE, column, (library) => (library as Flechette).Column) as Flechette | undefined;
+  return flechette === undefined ? undefined : encoded(FLECHETTE, form.column, flechette, flechette.tableFromColumns({ v: column }));
+}
+
+/** The copy of a library whose own class the object has; `instanceof` is true across copies. */
+function owner(number: number, object: object, classOf: (library: ArrowLibrary) => AnyClass): ArrowLibrary | undefined {
+  const isOwner = (library: ArrowLibrary): boolean => Object.prototype.isPrototypeOf.call(classOf(library).prototype as object, object);
+  return copies.get(number)?.find(isOwner) ?? load(number).find(isOwner);
 }
 
 function encoded(number: number, kind: number, library: ArrowLibrary, table: object): EncodedArrow {
@@ -88,36 +93,34 @@ function encoded(number: number, kind: number, library: ArrowLibrary, table: obj
 export function decodeArrow(number: number, kind: number, bytes: Uint8Array): unknown {
   const name = LIBRARIES[number];
   if (name === undefined || kind > form.column) throw malformed("unknown Arrow library");
-  const library = find(number);
+  const library = copies.get(number)?.[0] ?? load(number)[0];
   if (library === undefined) throw new RaiaError("CODEC_MISSING", { library: name, install: `npm install ${name}` });
   const table = library.tableFromIPC(bytes);
   return kind === form.table ? table : table.getChildAt(0);
 }
 
-function find(number: number): ArrowLibrary | undefined {
-  let library = loaded.get(number);
-  if (library === undefined) {
-    library = load(LIBRARIES[number] as string);
-    if (library !== undefined) loaded.set(number, library);
-  }
-  return library;
-}
-
 /**
- * Loads the copy that the program uses. A package may come twice, for `require` and for `import`: the first if the program has
- * required it, else the second. Loading is synchronous, since decoding is.
+ * Loads the copies that the program may use, the likeliest first: the one for `require` only if the program has required it.
+ * Synchronously, since encoding and decoding are.
  */
-function load(name: string): ArrowLibrary | undefined {
+function load(number: number): ArrowLibrary[] {
+  const name = LIBRARIES[number] as string;
   for (const from of [process.argv[1] ?? "", path.join(process.cwd(), "noop.js"), fileURLToPath(import.meta.url)]) {
     if (!path.isAbsolute(from)) continue;
     const require = createRequire(from);
     try {
       const required = require.resolve(name);
       const imported = required.replace(/\.js$/, ".mjs");
-      return require(require.cache[required] === undefined && existsSync(imported) ? imported : required) as ArrowLibrary;
+      const files =
+        require.cache[required] === undefined && existsSync(imported)
+          ? [imported]
+          : [...new Set([required, ...(existsSync(imported) ? [imported] : [])])];
+      const found = files.map((file) => require(file) as ArrowLibrary);
+      copies.set(number, [...new Set([...(copies.get(number) ?? []), ...found])]);
+      return found;
     } catch {
       // Not installed there; the next place may have it.
     }
   }
-  return undefined;
+  return [];
 }
