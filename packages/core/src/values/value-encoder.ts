@@ -429,21 +429,15 @@ function isBoxPrototype(proto: object): boolean {
   return [Number, String, Boolean, BigInt, Symbol].some((box) => isPrototypeOf(proto, box));
 }
 
-/** Arrays longer than this are not searched for named properties, which nobody puts on them. */
-const MAX_SEARCHED_LENGTH = 10_000;
-
 /** Whether an array has named properties, or so many holes that listing what there is takes less room. */
 function isUnusualArray(value: readonly unknown[]): boolean {
   const { length } = value;
-  if (length <= MAX_SEARCHED_LENGTH) {
-    const keys = Object.keys(value);
-    return keys.length !== length || (length > 0 && keys[length - 1] !== String(length - 1));
-  }
+  // Much faster than asking for the names, of which all would be made as strings.
+  const present = Object.values(value).length;
+  if (present < length / 2) return true;
   let holes = 0;
-  for (let i = 0; i < length; i++) {
-    if (value[i] === undefined && !(i in value) && ++holes > MAX_SEARCHED_LENGTH && holes > i / 2) return true;
-  }
-  return false;
+  for (let i = 0; i < length; i++) if (value[i] === undefined && !(i in value)) holes++;
+  return present + holes !== length;
 }
 
 function isIndex(key: string): boolean {

@@ -89,7 +89,8 @@ function writeObject(writer: ByteWriter, value: object, depth: number): boolean 
 
 function writeArray(writer: ByteWriter, value: readonly unknown[], depth: number): boolean {
   const { length } = value;
-  if (length > MAX_SMALL_BYTES || Object.keys(value).length !== length) return false;
+  // Named properties beside the elements. The values are counted, since making all names as strings takes longer.
+  if (length > MAX_SMALL_BYTES || Object.values(value).length !== length) return false;
   writer.u8(tag.array);
   writer.varuint(length);
   for (let i = 0; i < length; i++) {
