@@ -13,6 +13,18 @@ export { remote } from "./api/remote.ts";
 export type { ActorClass, ActorHandle, RemoteFunction, RemoteMethod } from "./api/remote-types.ts";
 export { map, type MapOptions, type Settled } from "./api/map.ts";
 export { runtimeContext, type RuntimeContext } from "./api/runtime-context.ts";
+export {
+  type ActorSummary,
+  availableResources,
+  clusterResources,
+  listActors,
+  listJobs,
+  listWorkers,
+  type NodeState,
+  nodes,
+  storeUsage,
+  type WorkerState,
+} from "./api/state.ts";
 export { registerCodec } from "./values/class-registry.ts";
 export { type GetOptions, ObjectRef } from "./worker/object-ref.ts";
 export { ObjectRefStream } from "./worker/object-stream.ts";

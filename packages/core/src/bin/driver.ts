@@ -9,7 +9,7 @@ import { RaiaError } from "../base/errors.ts";
 import { realFinalizers } from "../base/finalizers.ts";
 import { newWorkerId } from "../base/ids.ts";
 import { realRandom } from "../base/random.ts";
-import { findSessions, joinSessionDirectory, makeSessionDirectory, type SessionDirectory } from "../base/session-directory.ts";
+import { joinSessionDirectory, makeSessionDirectory, type SessionDirectory } from "../base/session-directory.ts";
 import { makeSecret, readSecret } from "../base/session-secret.ts";
 import { SPIN_MS } from "../base/spinner.ts";
 import { DirectoryDisk } from "../store/disk.ts";
@@ -21,6 +21,8 @@ import { ipcTransport } from "../wire/ipc-transport.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
 import type { Driver, DriverOptions } from "../api/init.ts";
 import { headEnvironment } from "./head-options.ts";
+import { startInProcess } from "./in-process-driver.ts";
+import { findStanding } from "./standing.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
 
 const here = import.meta.url;
@@ -29,6 +31,7 @@ const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 5_000;
 
 export function startDriver(options: DriverOptions, lost: (error: RaiaError) => void): Driver {
+  if ((options.mode ?? process.env["RAIA_MODE"]) === "inProcess") return startInProcess(options);
   const address = options.address ?? process.env["RAIA_ADDRESS"];
   if (address !== undefined && address !== "local" && address !== "") return joinCluster(options, address, lost);
   return startLocal(options, lost);
@@ -41,7 +44,15 @@ function startLocal(options: DriverOptions, lost: (error: RaiaError) => void): D
   const secret = makeSecret(session.path, realRandom);
   const logPath = join(session.path, "head.log");
   const log = openSync(logPath, "a", 0o600);
-  const { address: _address, namespace: _namespace, objectStoreMemory, spillDirectory, logToDriver: _log, ...resources } = options;
+  const {
+    address: _address,
+    namespace: _namespace,
+    objectStoreMemory,
+    spillDirectory,
+    logToDriver: _log,
+    mode: _mode,
+    ...resources
+  } = options;
   const head = spawn(process.execPath, [headMain], {
     stdio: ["ignore", log, log, "pipe"],
     env: {
@@ -151,19 +162,10 @@ function joinCluster(options: DriverOptions, address: string, lost: (error: Raia
 }
 
 async function newestSession(): Promise<string> {
-  const sessions = await findSessions({ env: process.env }, async ({ facts }) => facts["kind"] === "standing" && answers(facts));
-  const session = sessions.find(({ state, facts }) => state === "running" && facts["kind"] === "standing");
+  const session = (await findStanding()).find(({ state }) => state === "running");
   if (session === undefined)
     throw new RaiaError("CLUSTER_NOT_FOUND", { address: "auto", reason: "no running local cluster of this user answers" });
   return session.path;
-}
-
-async function answers(facts: Readonly<Record<string, unknown>>): Promise<boolean> {
-  const address = facts["address"];
-  if (typeof address !== "string") return false;
-  const stream = await ipcTransport.dial(address);
-  stream.close();
-  return true;
 }
 
 function ownSocket(session: Pick<SessionDirectory, "socketPath">, workerId: string): string {

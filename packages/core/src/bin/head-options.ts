@@ -3,7 +3,8 @@ import { RaiaError } from "../base/errors.ts";
 import type { ResourceOptions } from "../base/resources.ts";
 
 export interface HeadOptions {
-  readonly sessionPath: string;
+  /** Made by whoever starts the head; absent when it stands by itself and makes its own. */
+  readonly sessionPath: string | undefined;
   /** Set when the head goes with the process that started it. */
   readonly parentPid: number | undefined;
   readonly readyDescriptor: number | undefined;

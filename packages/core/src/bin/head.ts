@@ -1,11 +1,11 @@
 /** Wires the head from its parts: arena, store, node and control, on one socket of the session. */
-import { writeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { realClock } from "../base/clock.ts";
 import { newNodeId, newWorkerId } from "../base/ids.ts";
 import { realRandom } from "../base/random.ts";
-import { joinSessionDirectory, removeSessionDirectory } from "../base/session-directory.ts";
-import { readSecret } from "../base/session-secret.ts";
+import { joinSessionDirectory, makeSessionDirectory, removeSessionDirectory, type SessionDirectory } from "../base/session-directory.ts";
+import { makeSecret, readSecret } from "../base/session-secret.ts";
 import { ControlServer } from "../control/control-server.ts";
 import { MemoryRecordStore } from "../control/memory-record-store.ts";
 import { detectAccelerators } from "../node/accelerators/detect-accelerators.ts";
@@ -32,7 +32,8 @@ import type { HeadOptions } from "./head-options.ts";
 const SIGTERM = 15;
 
 export async function runHead(options: HeadOptions, early: EarlyWorker | undefined): Promise<void> {
-  const session = joinSessionDirectory({ env: process.env }, options.sessionPath);
+  const standing = options.sessionPath === undefined ? makeStandingSession() : undefined;
+  const session = standing ?? joinSessionDirectory({ env: process.env }, options.sessionPath as string);
   if (options.parentPid !== undefined && !dieWithParent(SIGTERM, options.parentPid)) process.exit(0);
   const clock = realClock;
   const random = realRandom;
@@ -99,9 +100,20 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
     // Ctrl-C reaches the whole foreground group; the driver says when it is over.
     if (options.parentPid === undefined) end(0);
   });
-  tellReady(options);
+  standing?.publish({ kind: "standing", address });
+  tellReady(options, session.path);
 }
 
-function tellReady({ readyDescriptor }: HeadOptions): void {
-  if (readyDescriptor !== undefined) writeSync(readyDescriptor, "ready\n");
+/** The session of a cluster that stands by itself: its head makes it, and is who must be alive for it. */
+function makeStandingSession(): SessionDirectory {
+  const session = makeSessionDirectory({ env: process.env });
+  makeSecret(session.path, realRandom);
+  return session;
+}
+
+function tellReady({ readyDescriptor }: HeadOptions, sessionPath: string): void {
+  if (readyDescriptor === undefined) return;
+  writeSync(readyDescriptor, `ready ${sessionPath}\n`);
+  // Whoever started this head reads one line and goes; a pipe that is left open would keep it from going.
+  closeSync(readyDescriptor);
 }

@@ -32,6 +32,7 @@ export interface WorldOptions {
   pidOf(process: number): number;
   /** How functions travel; the runtime's own way unless a simulation gives another. */
   readonly functionCodec?: RuntimeDependencies["functionCodec"];
+  readonly checkDemand?: RuntimeDependencies["checkDemand"];
   /** Ties the API to a runtime: what handles are inside values. */
   install(runtime: WorkerRuntime): void;
   /** Puts itself between a process and its arena, to make it fail. */
@@ -39,7 +40,7 @@ export interface WorldOptions {
 }
 
 export const HEAD_ADDRESS = "head";
-const SECRET = "in-process";
+export const SECRET = "in-process";
 /** An arena knows its processes by slots; this one is the node's. */
 const NODE_SLOT = 1;
 
@@ -110,7 +111,7 @@ export class World {
   }
 
   #runtimeDependencies(shell: ProcessShell): Omit<RuntimeDependencies, "kind" | "identity" | "cluster" | "nodeLost"> {
-    const { disk, functionCodec, random, wrapArena } = this.#options;
+    const { disk, functionCodec, checkDemand, random, wrapArena } = this.#options;
     return {
       transport: shell.transport,
       clock: shell.clock,
@@ -124,6 +125,7 @@ export class World {
       showOutput: () => {},
       keepAlive: () => {},
       ...(functionCodec !== undefined && { functionCodec }),
+      ...(checkDemand !== undefined && { checkDemand }),
     };
   }
 
@@ -140,6 +142,10 @@ export class World {
     });
     this.#options.install(runtime);
     return { runtime, shell };
+  }
+
+  get disk(): Disk {
+    return this.#options.disk;
   }
 
   /** The arena as a driver that was made elsewhere sees it. */

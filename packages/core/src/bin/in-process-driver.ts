@@ -1,0 +1,120 @@
+/** `init({ mode: "inProcess" })`: this process is driver, head and workers at once. */
+import type { Driver, DriverOptions } from "../api/init.ts";
+import { installRemoteValues } from "../api/remote-value-codecs.ts";
+import { realClock } from "../base/clock.ts";
+import { RaiaError } from "../base/errors.ts";
+import { realFinalizers } from "../base/finalizers.ts";
+import { newWorkerId } from "../base/ids.ts";
+import { realRandom } from "../base/random.ts";
+import { parseResources } from "../base/resources.ts";
+import type { WorkerDemand } from "../messages/common.ts";
+import { MemoryTransport } from "../wire/memory-transport.ts";
+import { currentContext } from "../worker/task-context.ts";
+import { WorkerRuntime } from "../worker/worker-runtime.ts";
+import type { World, WorldOptions } from "./in-process-world.ts";
+
+/** Memory is taken from the system as it is touched, so this is a limit and no cost. */
+const DEFAULT_CAPACITY_BYTES = 512 * 1024 ** 2;
+const DEFAULT_CPUS = 4;
+const MEMORY_BYTES = 4 * 1024 ** 3;
+
+/** The parts of a cluster are loaded when the first one starts; the driver takes work meanwhile. */
+export function startInProcess(options: DriverOptions): Driver {
+  const clock = realClock;
+  const finalizers = realFinalizers();
+  const transport = MemoryTransport.immediate(clock);
+  const { address: _address, namespace: _namespace, objectStoreMemory, spillDirectory, logToDriver: _log, mode: _mode, ...asked } = options;
+  if (spillDirectory !== undefined) throw notInProcess("spillDirectory", "objects that do not fit stay in memory");
+  const resources = parseResources({ numCpus: DEFAULT_CPUS, memory: MEMORY_BYTES, ...asked });
+  const worldOptions: Omit<WorldOptions, "disk"> = {
+    clock,
+    random: realRandom,
+    transport,
+    finalizers,
+    resources,
+    capacityBytes: objectStoreMemory ?? DEFAULT_CAPACITY_BYTES,
+    pidOf: () => process.pid,
+    checkDemand,
+    install: installRemoteValues,
+  };
+  let world: World | undefined;
+  const started = startWorld(worldOptions).then((made) => {
+    world = made;
+  });
+  const peerId = newWorkerId(realRandom);
+  const runtime = new WorkerRuntime({
+    kind: "driver",
+    identity: { peerId, pid: process.pid, address: `d-${peerId.slice(0, 16)}`, secret: "in-process" },
+    cluster: started.then(() => ({ nodeAddress: "head", controlAddress: "head" })),
+    transport,
+    clock,
+    finalizers,
+    checkDemand,
+    openArena: ({ arenaSlot }) => (world as World).openArena(arenaSlot),
+    openSpillDisk: () => (world as World).disk,
+    showOutput: () => {},
+    keepAlive: () => {},
+    nodeLost: () => {},
+  });
+  installRemoteValues(runtime);
+  const unguard = guardProcess();
+  return {
+    runtime,
+    joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
+    stop: async () => {
+      await runtime.shutdown();
+      await world?.stop();
+      unguard();
+    },
+  };
+}
+
+async function startWorld(options: Omit<WorldOptions, "disk">): Promise<World> {
+  const [{ World }, { FakeDisk }] = await Promise.all([import("./in-process-world.ts"), import("../store/fake-disk.ts")]);
+  const world = new World({ ...options, disk: new FakeDisk() });
+  await world.start();
+  return world;
+}
+
+function checkDemand({ runtimeEnv, name }: Omit<WorkerDemand, "jobId">): void {
+  const [asked] = [
+    Object.keys(runtimeEnv.envVars).length > 0 && "envVars",
+    runtimeEnv.workingDir !== undefined && "workingDir",
+    runtimeEnv.setupHook !== undefined && "setupHook",
+  ].filter((option) => option !== false);
+  if (asked !== undefined) throw notInProcess(`runtimeEnv.${asked}`, "all tasks share one environment", name);
+}
+
+function notInProcess(asked: string, reason: string, task?: string): RaiaError {
+  return new RaiaError("NOT_IN_PROCESS", { asked, reason, task, mode: "inProcess" });
+}
+
+/** A task that ends "its" process would end everything: it gets an error instead. @returns what undoes this */
+function guardProcess(): () => void {
+  const { exit, abort, kill } = process;
+  const refuse = (call: string): void => {
+    const context = currentContext();
+    if (context !== undefined) throw notInProcess(call, "the process is not the task's own", context.name);
+  };
+  const guarded = {
+    exit: ((code) => {
+      refuse("process.exit");
+      return exit.call(process, code);
+    }) as typeof exit,
+    abort: (() => {
+      refuse("process.abort");
+      return abort.call(process);
+    }) as typeof abort,
+    kill: ((pid, signal) => {
+      if (pid === process.pid && signal !== 0) refuse("process.kill");
+      return kill.call(process, pid, signal);
+    }) as typeof kill,
+  };
+  Object.assign(process, guarded);
+  return () => {
+    // Only what is still ours: somebody may have put something over it since.
+    if (process.exit === guarded.exit) process.exit = exit;
+    if (process.abort === guarded.abort) process.abort = abort;
+    if (process.kill === guarded.kill) process.kill = kill;
+  };
+}
