@@ -1,7 +1,6 @@
 /** remote(Class): actors, and the handles through which they are called. */
 import { RaiaError } from "../base/errors.ts";
 import { newActorId } from "../base/ids.ts";
-import { realRandom } from "../base/random.ts";
 import type { ActorClient } from "../worker/actor-client.ts";
 import type { CallTemplate } from "../worker/call.ts";
 import type { ObjectEntry } from "../worker/object-entry.ts";
@@ -61,11 +60,12 @@ export class ActorClassHandle {
       methods: (options["methods"] as HandleShape["methods"] | undefined) ?? {},
       generators: generatorMethodsOf(this.#source),
     };
-    const actorId = newActorId(realRandom, runtime.jobId || "00000000");
+    const actorId = newActorId(runtime.random, runtime.jobId || "00000000");
     const demand = demandOf(
       { ...placed, isolation: (options["isolation"] as "process" | "shared" | "thread" | undefined) ?? "process" },
       className,
     );
+    runtime.checkDemand(demand);
     const { client, scope, registered } = runtime.createActor(
       {
         actorId,

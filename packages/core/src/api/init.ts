@@ -13,6 +13,11 @@ export interface DriverOptions extends ResourceOptions {
   readonly objectStoreMemory?: number | undefined;
   /** Where objects go when memory is full. Default: in the session's directory. */
   readonly spillDirectory?: string | undefined;
+  /**
+   * `inProcess` runs everything in this process with the same semantics, for tests and breakpoints. Default: RAIA_MODE, else
+   * processes.
+   */
+  readonly mode?: "processes" | "inProcess" | undefined;
   /** Whether what workers print is shown here. Default true. */
   readonly logToDriver?: boolean | undefined;
 }

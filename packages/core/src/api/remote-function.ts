@@ -24,6 +24,8 @@ export class RemoteFunctionHandle {
   /** Shared by handles that differ in options only: the code is captured once. */
   readonly #code: Code;
   #bound: Bound | undefined;
+  /** Where several runtimes share a process, each keeps its own. */
+  readonly #bounds = new WeakMap<WorkerRuntime, Bound>();
 
   constructor(source: RemoteHandle["source"], options: Readonly<Record<string, unknown>>, code = new Code(source)) {
     this.#source = source;
@@ -54,23 +56,30 @@ export class RemoteFunctionHandle {
   readonly remote = (...args: unknown[]): unknown => {
     const runtime = needRuntime();
     let bound = this.#bound;
-    if (bound === undefined || bound.runtime !== runtime) this.#bound = bound = this.#bind(runtime);
+    if (bound === undefined || bound.runtime !== runtime) this.#bound = bound = this.#boundIn(runtime);
     return runtime.submitTask(bound.template, bound.demand, args);
   };
+
+  #boundIn(runtime: WorkerRuntime): Bound {
+    let bound = this.#bounds.get(runtime);
+    if (bound === undefined) this.#bounds.set(runtime, (bound = this.#bind(runtime)));
+    return bound;
+  }
 
   #bind(runtime: WorkerRuntime): Bound {
     const { hash, name, traits, exported } = this.#code.in(runtime);
     const options = normalTaskOptions(this.#options, traits);
     const template = runtime.newTemplate(templateOf(options, hash, options.name ?? name, exported));
-    return { runtime, template, demand: { demand: demandOf(options, options.name ?? name), shape: undefined } };
+    const demand = demandOf(options, options.name ?? name);
+    runtime.checkDemand(demand);
+    return { runtime, template, demand: { demand, shape: undefined } };
   }
 }
 
 /** A function's code as one runtime knows it. */
 export class Code {
   readonly #source: RemoteHandle["source"];
-  #runtime: WorkerRuntime | undefined;
-  #exported: ExportedFunction | undefined;
+  readonly #exported = new WeakMap<WorkerRuntime, ExportedFunction>();
 
   constructor(source: RemoteHandle["source"]) {
     this.#source = source;
@@ -79,11 +88,9 @@ export class Code {
   in(runtime: WorkerRuntime): { hash: string; name: string; traits: Traits; exported: Promise<void> | undefined } {
     const source = this.#source;
     if ("hash" in source) return { hash: source.hash, name: source.name, traits: source.traits, exported: undefined };
-    if (this.#exported === undefined || this.#runtime !== runtime) {
-      this.#exported = runtime.functions.export(source.fn);
-      this.#runtime = runtime;
-    }
-    const { shipped, exported } = this.#exported;
+    let known = this.#exported.get(runtime);
+    if (known === undefined) this.#exported.set(runtime, (known = runtime.functions.export(source.fn)));
+    const { shipped, exported } = known;
     return { hash: shipped.hash, name: shipped.name, traits: traitsOf(shipped), exported };
   }
 }

@@ -12,6 +12,7 @@ import { MemoryTransport } from "../wire/memory-transport.ts";
 import { currentContext } from "../worker/task-context.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
 import type { World, WorldOptions } from "./in-process-world.ts";
+import { KeepAlive } from "./keep-alive.ts";
 
 /** Memory is taken from the system as it is touched, so this is a limit and no cost. */
 const DEFAULT_CAPACITY_BYTES = 512 * 1024 ** 2;
@@ -37,32 +38,33 @@ export function startInProcess(options: DriverOptions): Driver {
     checkDemand,
     install: installRemoteValues,
   };
+  const alive = new KeepAlive();
   let world: World | undefined;
   const started = startWorld(worldOptions).then((made) => {
     world = made;
   });
   const peerId = newWorkerId(realRandom);
-  const runtime = new WorkerRuntime({
+  const runtime: WorkerRuntime = new WorkerRuntime({
     kind: "driver",
     identity: { peerId, pid: process.pid, address: `d-${peerId.slice(0, 16)}`, secret: "in-process" },
     cluster: started.then(() => ({ nodeAddress: "head", controlAddress: "head" })),
-    transport,
+    transport: alive.over(transport),
     clock,
     finalizers,
     checkDemand,
     openArena: ({ arenaSlot }) => (world as World).openArena(arenaSlot),
     openSpillDisk: () => (world as World).disk,
     showOutput: () => {},
-    keepAlive: () => {},
+    keepAlive: (isNeeded) => alive.set(runtime, isNeeded),
     nodeLost: () => {},
   });
   installRemoteValues(runtime);
   const unguard = guardProcess();
   return {
     runtime,
-    joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
+    joined: alive.during(runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace })),
     stop: async () => {
-      await runtime.shutdown();
+      await alive.during(runtime.shutdown());
       await world?.stop();
       unguard();
     },

@@ -4,7 +4,7 @@
  */
 import { RaiaError } from "../base/errors.ts";
 import { LruMap } from "../base/lru-map.ts";
-import { type ShippedFunction, shipFunction } from "../values/function-capture.ts";
+import { type ShippedFunction, shipFunction, type ValueHooks as FunctionHooks } from "../values/function-capture.ts";
 import { loadFunction } from "../values/function-load.ts";
 import type { ObjectEntry } from "./object-entry.ts";
 import type { ReferenceTable } from "./references.ts";
@@ -26,16 +26,26 @@ export interface ExportedFunction {
   readonly captured: readonly ObjectEntry[];
 }
 
+/** Functions to bytes and back. */
+export interface FunctionCodec {
+  ship(fn: AnyFunction, hooks: FunctionHooks): ShippedFunction;
+  load(bytes: Uint8Array, hooks: FunctionHooks): Promise<unknown>;
+}
+
+const realFunctionCodec: FunctionCodec = { ship: shipFunction, load: loadFunction };
+
 const MAX_LOADED_FUNCTIONS = 10_000;
 
 export class FunctionTable {
   readonly #store: FunctionStore;
   readonly #hooks: RuntimeValueHooks;
   readonly #table: ReferenceTable;
+  readonly #codec: FunctionCodec;
   readonly #exports = new Map<string, Promise<void> | undefined>();
   readonly #loaded = new LruMap<string, AnyFunction | Promise<AnyFunction>>(MAX_LOADED_FUNCTIONS);
 
-  constructor(store: FunctionStore, hooks: RuntimeValueHooks, table: ReferenceTable) {
+  constructor(store: FunctionStore, hooks: RuntimeValueHooks, table: ReferenceTable, codec: FunctionCodec = realFunctionCodec) {
+    this.#codec = codec;
     this.#store = store;
     this.#hooks = hooks;
     this.#table = table;
@@ -44,7 +54,7 @@ export class FunctionTable {
   /** Reads the function's code and captures now, and begins to hand it to control. */
   export(fn: AnyFunction): ExportedFunction {
     const scope: EncodeScope = { entries: [], exports: [], end: () => {} };
-    const shipped = shipFunction(fn, this.#hooks.capturing(scope));
+    const shipped = this.#codec.ship(fn, this.#hooks.capturing(scope));
     for (const entry of scope.entries) this.#table.hold(entry);
     const exported = this.#exportCode(shipped, scope.exports);
     const result: ExportedFunction = { shipped, exported, captured: scope.entries };
@@ -84,7 +94,7 @@ export class FunctionTable {
     const code = await this.#store.get(hash);
     if (code === undefined) throw new RaiaError("FUNCTION_LOAD_FAILED", { hash, reason: "its code is not known to the control plane" });
     const scope: DecodeScope = { fresh: [], end: () => {} };
-    const fn = (await loadFunction(code, this.#hooks.loading(scope))) as AnyFunction;
+    const fn = (await this.#codec.load(code, this.#hooks.loading(scope))) as AnyFunction;
     if (scope.fresh.length > 0) await this.#table.registerBorrows(scope.fresh);
     return fn;
   }

@@ -76,6 +76,11 @@ export class TaskServer {
   *running(): Iterable<CallExecution> {
     for (const connection of this.#connections) yield* connection.running();
   }
+
+  /** This process has ended: what runs is told, what waits is forgotten. */
+  drop(): void {
+    for (const connection of this.#connections) connection.dropped();
+  }
 }
 
 /** One owner. Templates and channels are numbered by it. */
@@ -149,6 +154,11 @@ class OwnerConnection {
 
   *running(): Iterable<CallExecution> {
     for (const channel of this.#channels.values()) yield* channel.running();
+  }
+
+  dropped(): void {
+    for (const execution of this.running()) execution.cancel(false);
+    this.closed();
   }
 
   /** The owner is gone: what it asked for is of no use to anybody. */

@@ -4,6 +4,7 @@
  */
 import type { Infer } from "../wire/schema.ts";
 import type { Clock } from "../base/clock.ts";
+import { type Random, realRandom } from "../base/random.ts";
 import { RaiaError } from "../base/errors.ts";
 import type { Finalizers } from "../base/finalizers.ts";
 import { shapeKey } from "../base/resources.ts";
@@ -30,7 +31,7 @@ import { ArgumentWriter, MAX_INLINE_BYTES } from "./call-arguments.ts";
 import { CallResults } from "./call-results.ts";
 import { EventRing, eventKind } from "./event-ring.ts";
 import { Executor } from "./executor.ts";
-import { FunctionTable } from "./functions.ts";
+import { type FunctionCodec, FunctionTable } from "./functions.ts";
 import type { ObjectEntry } from "./object-entry.ts";
 import { objectState } from "./object-entry.ts";
 import { ObjectReader } from "./object-reader.ts";
@@ -55,6 +56,12 @@ export interface RuntimeDependencies {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly finalizers: Finalizers;
+  /** For ids. Default: the system's. */
+  readonly random?: Random;
+  /** How functions travel. Default: by module or by source, see values/. */
+  readonly functionCodec?: FunctionCodec;
+  /** Refuses what this kind of cluster cannot give. */
+  readonly checkDemand?: (demand: Omit<WorkerDemand, "jobId">) => void;
   /** How long to look for an answer before sleeping; see Spinner. Default 0: not at all. */
   readonly spinMs?: number;
   /** Opens the node's arena; called at the first large object, and at once in a worker. */
@@ -91,6 +98,7 @@ export class WorkerRuntime {
   readonly self: { readonly workerId: string; address: string };
   readonly pid: number;
   readonly clock: Clock;
+  readonly random: Random;
   readonly endpoint: Endpoint;
   readonly table: ReferenceTable;
   readonly hooks: RuntimeValueHooks;
@@ -129,6 +137,7 @@ export class WorkerRuntime {
     this.#deps = deps;
     this.kind = deps.kind;
     this.clock = deps.clock;
+    this.random = deps.random ?? realRandom;
     this.spinner = new Spinner(deps.clock, deps.spinMs ?? 0);
     this.pid = deps.identity.pid;
     this.self = { workerId: deps.identity.peerId, address: deps.identity.address };
@@ -144,6 +153,7 @@ export class WorkerRuntime {
       },
       this.hooks,
       this.table,
+      deps.functionCodec,
     );
     this.#store = new StoreAdapter(this.self, () => this.#openStore());
     const owners = {
@@ -336,6 +346,20 @@ export class WorkerRuntime {
     await this.endpoint.close();
   }
 
+  /**
+   * Ends this process where it cannot be killed, because others share it: what runs hears it from its signal, what has not
+   * begun never will, and nothing more can be submitted. Its clock and its streams are stopped by whoever made them.
+   */
+  drop(): void {
+    this.#isShutDown = true;
+    this.#tasks?.drop();
+  }
+
+  /** @throws {RaiaError} NOT_IN_PROCESS when this kind of cluster cannot give that */
+  checkDemand(demand: Omit<WorkerDemand, "jobId">): void {
+    this.#deps.checkDemand?.(demand);
+  }
+
   // -- values -----------------------------------------------------------------------------------------------------
 
   put<T>(value: T, site: string): ObjectRef<T> {
@@ -418,7 +442,8 @@ export class WorkerRuntime {
         numReturns === 0
           ? []
           : [entry, ...Array.from({ length: numReturns - 1 }, (_, index) => this.table.own(sequence + 1 + index, name))];
-    currentContext()?.childSubmitted({ cancel: (force) => this.submitter.cancel(call, force, true) });
+    const childEnded = currentContext()?.childSubmitted({ cancel: (force) => this.submitter.cancel(call, force, true) });
+    if (childEnded !== undefined) call.cleanup = [childEnded];
     this.events.add(eventKind.submitted, sequence, this.clock.nowMs(), 0, { name, attempt: 0, taskId: "", jobId: "" });
     return call;
   }
@@ -534,7 +559,10 @@ export class WorkerRuntime {
       return reply.actorId;
     });
     registered.then(
-      () => this.watchActor(client),
+      (actorId) => {
+        if (actorId !== spec.actorId) this.#joinActor(client, actorId);
+        this.watchActor(client);
+      },
       (error: unknown) => {
         const failure = RaiaError.is(error) ? error : new RaiaError("ACTOR_DIED", { actor: spec.className, reason: String(error) });
         client.update({
@@ -564,6 +592,14 @@ export class WorkerRuntime {
     const held = encoded.held;
     if (held !== undefined) (scope.onOutOfScope ??= []).push(() => held.forEach((entry) => this.table.dropHold(entry)));
     return { client, scope, registered };
+  }
+
+  /** The actor was there before this client asked for one of its name. */
+  #joinActor(client: ActorClient, actorId: string): void {
+    const elder = this.#actors.get(actorId);
+    this.#actors.delete(client.actorId);
+    if (elder === undefined) this.#actors.set(actorId, client);
+    client.becomes(actorId, elder);
   }
 
   actorClient(actorId: string, jobId: string): ActorClient {
