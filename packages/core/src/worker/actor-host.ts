@@ -54,7 +54,7 @@ export class ConstructionContext implements TaskContext {
     return this.actor.accelerators;
   }
 
-  childSubmitted(): void {}
+  childSubmitted(): undefined {}
 }
 
 interface Group {

@@ -52,7 +52,7 @@ export class CallExecution implements TaskContext {
   isDone = false;
   #controller: AbortController | undefined;
   #isCancelled = false;
-  #children: Set<WeakRef<{ cancel(force: boolean): void }>> | undefined;
+  #children: Set<{ cancel(force: boolean): void }> | undefined;
   #consumed = 0;
   #isStopped = false;
   #wake: (() => void) | undefined;
@@ -109,15 +109,17 @@ export class CallExecution implements TaskContext {
     return this.#controller.signal;
   }
 
-  childSubmitted(child: { cancel(force: boolean): void }): void {
-    (this.#children ??= new Set()).add(new WeakRef(child));
+  childSubmitted(child: { cancel(force: boolean): void }): () => void {
+    const children = (this.#children ??= new Set());
+    children.add(child);
+    return () => void children.delete(child);
   }
 
   cancel(recursive: boolean): void {
     this.#isCancelled = true;
     this.#controller?.abort(new RaiaError("TASK_CANCELLED", { task: this.name }));
     this.stopStream();
-    if (recursive) for (const child of this.#children ?? []) child.deref()?.cancel(false);
+    if (recursive) for (const child of [...(this.#children ?? [])]) child.cancel(false);
   }
 
   // -- streams ----------------------------------------------------------------------------------------------------

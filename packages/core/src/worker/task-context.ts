@@ -26,8 +26,8 @@ export interface TaskContext {
   readonly waits: WaitScope;
   /** Aborted by cancellation. Made when it is first asked for. */
   readonly signal: AbortSignal;
-  /** Tells the context of a child task, so that a recursive cancel finds it. */
-  childSubmitted(child: { cancel(force: boolean): void }): void;
+  /** Tells the context of a child task, so that a recursive cancel finds it. @returns what to call when the child has ended */
+  childSubmitted(child: { cancel(force: boolean): void }): (() => void) | undefined;
 }
 
 const storage = new AsyncLocalStorage<TaskContext>();
