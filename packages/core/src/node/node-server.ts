@@ -253,7 +253,7 @@ export class NodeServer {
     if (worker === undefined) {
       this.#deps.store.processDied(member.slot);
       this.#pool.returnSlot(member.slot);
-      this.#deps.driverGone(member.workerId);
+      if (![...this.#members.values()].some(({ kind }) => kind === "driver")) this.#deps.driverGone(member.workerId);
     } else {
       // As a rule it has died, and its cause is a moment behind the end of its connection. A worker that lives on without
       // one can be given nothing and tell nothing.

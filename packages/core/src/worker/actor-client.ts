@@ -29,8 +29,10 @@ export interface ActorClientDependencies {
 const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 
 export class ActorClient implements CallSlotHolder, CallTarget {
-  readonly actorId: string;
   readonly jobId: string;
+  #actorId: string;
+  /** Other clients of this process that turned out to call the same actor: they hear what this one hears. */
+  readonly #twins: ActorClient[] = [];
   readonly #deps: ActorClientDependencies;
   readonly #queue = new Deque<Call>();
   #channel: ActorChannel | undefined;
@@ -39,9 +41,19 @@ export class ActorClient implements CallSlotHolder, CallTarget {
   #pending = 0;
 
   constructor(actorId: string, jobId: string, deps: ActorClientDependencies) {
-    this.actorId = actorId;
+    this.#actorId = actorId;
     this.jobId = jobId;
     this.#deps = deps;
+  }
+
+  get actorId(): string {
+    return this.#actorId;
+  }
+
+  /** The name belongs to an actor that was there before (`getIfExists`): before the first view comes, this becomes its client. */
+  becomes(actorId: string, elder: ActorClient | undefined): void {
+    this.#actorId = actorId;
+    elder?.#twins.push(this);
   }
 
   /** What counts the handles of an actor that dies with its last. */
@@ -117,6 +129,7 @@ export class ActorClient implements CallSlotHolder, CallTarget {
   update(view: ActorView): void {
     if (this.#view !== undefined && (view.incarnation < this.#view.incarnation || this.#view.state === "dead")) return;
     this.#view = view;
+    for (const twin of this.#twins) twin.update(view);
     if (view.state === "alive" && view.address !== undefined) {
       if (this.#channel === undefined || this.#channel.incarnation < view.incarnation) void this.#connect(view.address, view.incarnation);
     } else if (view.state === "restarting") {

@@ -602,6 +602,14 @@ export class WorkerRuntime {
     client.becomes(actorId, elder);
   }
 
+  /** The actor was there before this client asked for one of its name. */
+  #joinActor(client: ActorClient, actorId: string): void {
+    const elder = this.#actors.get(actorId);
+    this.#actors.delete(client.actorId);
+    if (elder === undefined) this.#actors.set(actorId, client);
+    client.becomes(actorId, elder);
+  }
+
   actorClient(actorId: string, jobId: string): ActorClient {
     let client = this.#actors.get(actorId);
     if (client === undefined) {
