@@ -1,9 +1,9 @@
 /**
  * A web server that counts visits. The counts live in an actor with a name, so any number of servers share them: the first
- * to ask creates the actor, the others find it.
+ * to ask creates the actor, the others find it. Here the first server also starts the cluster, and takes it along when it ends.
  *
  *   node examples/counter-server/main.ts --port 8081
- *   node examples/counter-server/main.ts --port 8082
+ *   RAIA_ADDRESS=<what the first one printed> node examples/counter-server/main.ts --port 8082
  *   curl -X POST localhost:8081/hits/home; curl localhost:8082/hits
  */
 
@@ -16,7 +16,7 @@ import { Visits } from "./visits.ts";
 
 const { values } = parseArgs({ options: { port: { type: "string", default: "8080" } } });
 
-await init({ namespace: "counter-server" });
+const { sessionDirectory } = await init({ namespace: "counter-server" });
 const visits = remote(Visits).options({ name: "visits", getIfExists: true, maxRestarts: -1 }).remote();
 
 const server = createServer((request, response) => {
@@ -26,6 +26,7 @@ const server = createServer((request, response) => {
 });
 server.listen(Number(values.port), "127.0.0.1");
 await once(server, "listening");
+console.log(`RAIA_ADDRESS=${sessionDirectory} for the next server`);
 console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 
 await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);

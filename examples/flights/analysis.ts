@@ -104,13 +104,18 @@ function startTree(columns: ObjectRef<Flights["columns"]>, table: Omit<Flights, 
   const shape = { airports: table.airports.length, days: table.days };
   const resampling = { resamples, seed, airports: shape.airports };
   const ranges = rowRanges(table.rows, Math.ceil(table.rows / rowsPerTask));
+  // Counting and resampling take turns, so that the progress line runs evenly.
+  const parts = ranges.map((range) => ({
+    summary: summarize.remote(columns, range, shape, progress),
+    sums: resample.remote(columns, range, resampling, progress),
+  }));
   return {
     summary: combineTree(
-      ranges.map((range) => summarize.remote(columns, range, shape, progress)),
+      parts.map(({ summary }) => summary),
       (...group) => merge.remote(...group),
     ),
     sums: combineTree(
-      ranges.map((range) => resample.remote(columns, range, resampling, progress)),
+      parts.map(({ sums }) => sums),
       (...group) => mergeSums.remote(...group),
     ),
   };

@@ -6,7 +6,9 @@ test("counter server: two processes count in one actor", async () => {
   using example = new Example();
   const first = example.start("counter-server/main.ts", ["--port", "0"]);
   const [, firstUrl] = await first.says(/listening on (http:\S+)/);
-  const second = example.start("counter-server/main.ts", ["--port", "0"]);
+  const second = example.start("counter-server/main.ts", ["--port", "0"], "none", {
+    RAIA_ADDRESS: /RAIA_ADDRESS=(\S+)/.exec(first.output.stdout)![1]!,
+  });
   const [, secondUrl] = await second.says(/listening on (http:\S+)/);
 
   const posts = Array.from({ length: 50 }, (_, index) => fetch(`${index % 2 === 0 ? firstUrl : secondUrl}/hits/home`, { method: "POST" }));

@@ -82,11 +82,11 @@ export class Example {
     return this.start(script, args, input).ended;
   }
 
-  /** Processes and files of the example that are still there a second after its end; empty when all is well. */
+  /** Processes and files of the example that are still there a second after its end; empty when all is well. Logs stay on purpose. */
   async leftBehind(): Promise<string[]> {
     const deadlineMs = performance.now() + 1000;
     for (;;) {
-      const left = [...this.#processes(), ...readdirSync(this.directory).filter((name) => name !== "out" && name !== "node-compile-cache")];
+      const left = [...this.#processes(), ...this.#files()];
       if (left.length === 0 || performance.now() > deadlineMs) return left;
       await sleep(20);
     }
@@ -95,6 +95,13 @@ export class Example {
   [Symbol.dispose](): void {
     for (const pid of this.#running) killGroup(pid);
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #files(): string[] {
+    const kept = /^(out|node-compile-cache|raia-\d+-logs)$/;
+    return readdirSync(this.directory)
+      .filter((name) => !kept.test(name))
+      .flatMap((name) => (name === "raia" ? readdirSync(join(this.directory, name)) : [name]));
   }
 
   #processes(): string[] {
