@@ -60,7 +60,7 @@ export class ActorClassHandle {
       methods: (options["methods"] as HandleShape["methods"] | undefined) ?? {},
       generators: generatorMethodsOf(this.#source),
     };
-    const actorId = newActorId(runtime.random, runtime.jobId || "00000000");
+    const actorId = newActorId(runtime.random, runtime.jobId || runtime.expectedJobId);
     const demand = demandOf(
       { ...placed, isolation: (options["isolation"] as "process" | "shared" | "thread" | undefined) ?? "process" },
       className,

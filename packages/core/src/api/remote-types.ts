@@ -42,9 +42,11 @@ type Items<R> = R extends AsyncGenerator<infer Y, unknown, never> ? Y : R extend
 /** What one call gives: a ref, or a stream of refs. */
 export type CallResult<R> = unknown extends R
   ? ObjectRef<R>
-  : [R] extends [Generator<unknown, unknown, never> | AsyncGenerator<unknown, unknown, never>]
-    ? ObjectRefStream<Items<R>>
-    : Returned<R>;
+  : [R] extends [never]
+    ? ObjectRef<never>
+    : [R] extends [Generator<unknown, unknown, never> | AsyncGenerator<unknown, unknown, never>]
+      ? ObjectRefStream<Items<R>>
+      : Returned<R>;
 
 type TupleOf<T, N extends number, Made extends T[] = []> = number extends N
   ? T[]

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { realClock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import { realFinalizers } from "../base/finalizers.ts";
-import { newWorkerId } from "../base/ids.ts";
+import { jobIdOf, newWorkerId } from "../base/ids.ts";
 import { realRandom } from "../base/random.ts";
 import { joinSessionDirectory, makeSessionDirectory, type SessionDirectory } from "../base/session-directory.ts";
 import { makeSecret, readSecret } from "../base/session-secret.ts";
@@ -86,6 +86,7 @@ function startLocal(options: DriverOptions, lost: (error: RaiaError) => void): D
     started.then(() => ({ nodeAddress: headAddress, controlAddress: headAddress })),
     options,
     lost,
+    jobIdOf(1),
   );
   return {
     runtime,
@@ -177,6 +178,7 @@ function newRuntime(
   cluster: Promise<{ nodeAddress: string; controlAddress: string }>,
   options: DriverOptions,
   lost: (error: RaiaError) => void,
+  expectedJobId?: string,
 ): WorkerRuntime {
   const runtime = new WorkerRuntime({
     kind: "driver",
@@ -185,6 +187,7 @@ function newRuntime(
     transport: ipcTransport,
     clock: realClock,
     spinMs: SPIN_MS,
+    ...(expectedJobId !== undefined && { expectedJobId }),
     finalizers: realFinalizers(),
     openArena: ({ arenaPath, arenaSlot }) => SharedArena.open({ path: arenaPath, slot: arenaSlot }),
     openSpillDisk: (directory) => new DirectoryDisk(directory),

@@ -40,6 +40,8 @@ export interface ActorDeps {
   readonly onLastActorGone: (jobId: string) => void;
 }
 
+const NO_JOB = "00000000";
+
 export class ActorServer {
   readonly #deps: ActorDeps;
   readonly #actors: ActorTable;
@@ -157,7 +159,8 @@ export class ActorServer {
   #checkNew(spec: ActorSpec): boolean {
     const { actorId, detached, jobId, ownerId } = spec;
     const { isJobRunning, limits } = this.#deps;
-    if (jobOfActor(actorId) !== jobId)
+    // An actor that was made while its driver was still joining has an id without a job.
+    if (jobOfActor(actorId) !== jobId && jobOfActor(actorId) !== NO_JOB)
       throw new RaiaError("INVALID_ARGUMENT", { argument: "actorId", actorId, jobId, reason: "the id is of another job" });
     if (this.#actors.dead(actorId) !== undefined || this.#actors.isBuried(actorId))
       throw new RaiaError("ACTOR_DIED", { actor: actorId, cause: this.#deadView(actorId).cause?.kind });

@@ -62,6 +62,8 @@ export interface RuntimeDependencies {
   readonly functionCodec?: FunctionCodec;
   /** Refuses what this kind of cluster cannot give. */
   readonly checkDemand?: (demand: Omit<WorkerDemand, "jobId">) => void;
+  /** The job that this process will get, where that is known before it has joined: the first of a cluster of its own. */
+  readonly expectedJobId?: string;
   /** How long to look for an answer before sleeping; see Spinner. Default 0: not at all. */
   readonly spinMs?: number;
   /** Opens the node's arena; called at the first large object, and at once in a worker. */
@@ -89,6 +91,7 @@ export interface TaskDemand {
 /** How actor methods are called, sent with a handle. */
 export type ActorSpec = Infer<typeof ActorSpecType>;
 
+const NO_JOB = "00000000";
 const STREAM_SEQUENCES = 100_000_000;
 /** Past this `.remote()` throws PENDING_CALLS_LIMIT: memory must stay bounded. */
 const DEFAULT_MAX_PENDING_CALLS = 2_000_000;
@@ -202,6 +205,11 @@ export class WorkerRuntime {
       },
     };
     this.endpoint = new Endpoint(deps.transport, deps.identity, events, deps.kind === "driver");
+  }
+
+  /** For ids that are made before this process has joined. */
+  get expectedJobId(): string {
+    return this.#deps.expectedJobId ?? NO_JOB;
   }
 
   /** Settles when this process belongs to the cluster. */
@@ -592,14 +600,6 @@ export class WorkerRuntime {
     const held = encoded.held;
     if (held !== undefined) (scope.onOutOfScope ??= []).push(() => held.forEach((entry) => this.table.dropHold(entry)));
     return { client, scope, registered };
-  }
-
-  /** The actor was there before this client asked for one of its name. */
-  #joinActor(client: ActorClient, actorId: string): void {
-    const elder = this.#actors.get(actorId);
-    this.#actors.delete(client.actorId);
-    if (elder === undefined) this.#actors.set(actorId, client);
-    client.becomes(actorId, elder);
   }
 
   /** The actor was there before this client asked for one of its name. */
