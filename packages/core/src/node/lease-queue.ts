@@ -41,6 +41,8 @@ export interface LeaseQueueOptions {
 /** Leases of no CPU at all that one process takes. */
 const MAX_FREE_LEASES_PER_PROCESS = 90;
 const UNITS_PER_CPU = 10_000;
+/** Processes that are started ahead of a tree of tasks at a time. */
+const MAX_SPARES = 4;
 
 export class LeaseQueue {
   readonly #ledger: ResourceLedger;
@@ -234,11 +236,13 @@ export class LeaseQueue {
         unitsOf(this.#ledger.available, "CPU") / Math.max(1, unitsOf(resourceSet(Object.entries(request.demand.resources)), "CPU") || 1),
       ),
     );
-    for (let i = starting; i < Math.min(wanting, canRun); i++) {
-      const { execArgv, cwd } = request.demand.launch;
-      const { envVars, setupHook, workingDir } = request.demand.runtimeEnv;
-      if (this.#pool.start({ execArgv, cwd: workingDir ?? cwd, envVars, setupHook }, request.launchKey) === undefined) return;
-    }
+    for (let i = starting; i < Math.min(wanting, canRun); i++) if (!this.#startWorker(request)) return;
+  }
+
+  #startWorker({ demand, launchKey }: LeaseRequest): boolean {
+    const { execArgv, cwd } = demand.launch;
+    const { envVars, setupHook, workingDir } = demand.runtimeEnv;
+    return this.#pool.start({ execArgv, cwd: workingDir ?? cwd, envVars, setupHook }, launchKey) !== undefined;
   }
 
   // -- ends -------------------------------------------------------------------------------------------------------
@@ -264,7 +268,23 @@ export class LeaseQueue {
     if (lease === undefined) return;
     this.#ledger.block(leaseId);
     lease.worker.waitingLeases.add(leaseId);
+    this.#startSpares(lease.request);
     this.schedule();
+  }
+
+  /**
+   * Tasks that wait are likely to wait for children, whose children will wait: each level needs a process, and starting one
+   * takes longer than the task. As many are started ahead as wait already, within reason.
+   */
+  #startSpares(request: LeaseRequest): void {
+    let waiting = 0;
+    let ready = 0;
+    for (const worker of this.#pool.all()) {
+      if (worker.isWaiting) waiting++;
+      if (worker.launchKey === request.launchKey && (worker.state.kind === "idle" || worker.state.kind === "starting")) ready++;
+    }
+    if (this.#hasTooManyWaiting()) return;
+    for (let missing = Math.min(waiting, MAX_SPARES) - ready; missing > 0; missing--) this.#startWorker(request);
   }
 
   unblock(leaseId: string): void {
