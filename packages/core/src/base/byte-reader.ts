@@ -22,7 +22,7 @@ export class ByteReader {
   /** Reads `bytes[start, end)`. */
   constructor(bytes: Uint8Array, start: number, end: number) {
     if (!(start >= 0 && start <= end && end <= bytes.length)) throw malformed("bounds");
-    this.buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.position = start;
     this.end = end;
   }

@@ -4,7 +4,6 @@
  *
  *   varuint count, names of the error's classes | task, node, varuint pid, names of properties left out | the value
  */
-import { types } from "node:util";
 import { ByteReader } from "../base/byte-reader.ts";
 import { ByteWriter } from "../base/byte-writer.ts";
 import { RaiaError } from "../base/errors.ts";
@@ -102,7 +101,11 @@ function namesOf(error: unknown): string[] {
   const names: string[] = [];
   try {
     names.push(String(error.name));
-    for (let proto = Object.getPrototypeOf(error) as object | null; proto !== null && proto !== Object.prototype; proto = Object.getPrototypeOf(proto) as object | null) {
+    for (
+      let proto = Object.getPrototypeOf(error) as object | null;
+      proto !== null && proto !== Object.prototype;
+      proto = Object.getPrototypeOf(proto) as object | null
+    ) {
       const owner = Object.getOwnPropertyDescriptor(proto, "constructor")?.value as unknown;
       if (typeof owner === "function") names.push(owner.name);
     }

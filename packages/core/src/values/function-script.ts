@@ -20,6 +20,10 @@ export function rememberRebuilt(address: string): void {
   rebuiltAddresses.add(address);
 }
 
+export function isRebuilt(address: string): boolean {
+  return rebuiltAddresses.has(address);
+}
+
 /** @param inside must have a place */
 export function scriptOf(fn: Function, inside: FunctionInside): ScriptText {
   const { scriptId } = inside.place as NonNullable<FunctionInside["place"]>;

@@ -341,7 +341,7 @@ class ValueEncoder {
 
   #error(value: Error, depth: number): void {
     const writer = this.#writer;
-    const { base, reference, name, message, stack } = describeError(value);
+    const { base, reference, className, name, message, stack } = describeError(value);
     this.#number(value);
     writer.u8(tag.error);
     writer.u8(base);
@@ -352,6 +352,7 @@ class ValueEncoder {
     }
     writer.u8(reference === undefined ? 0 : 1);
     if (reference !== undefined) for (const text of [reference.how, reference.module, reference.name]) writeString(writer, text);
+    writeString(writer, className);
     writeString(writer, name);
     writeString(writer, message);
     writeScalar(writer, stack);

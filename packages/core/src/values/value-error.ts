@@ -35,10 +35,14 @@ function baseClass(base: number): BaseClass {
 /** Longer stacks lose their middle. */
 const MAX_STACK_CHARS = 64 * 1024;
 
+const MAX_CLASS_NAME_CHARS = 200;
+
 /** What is known of an error before its properties. */
 export interface ErrorHead {
   readonly base: number;
   readonly reference: ErrorClassReference | undefined;
+  /** Of the user's class; "" for a built-in one. */
+  readonly className: string;
   readonly name: string;
   readonly message: string;
   readonly stack: string | undefined;
@@ -54,10 +58,18 @@ export function describeError(error: Error): ErrorHead {
   return {
     base,
     reference: base === RAIA_ERROR ? undefined : referenceOf(error),
+    className: base === RAIA_ERROR ? "" : userClassName(error),
     name: String(error.name),
     message: String(error.message),
     stack: typeof stack === "string" ? shortened(stack) : undefined,
   };
+}
+
+function userClassName(error: Error): string {
+  const proto = Object.getPrototypeOf(error) as object;
+  const owner = Object.getOwnPropertyDescriptor(proto, "constructor")?.value as unknown;
+  if (typeof owner !== "function" || builtinNameOf(proto) !== undefined || isDomException(proto)) return "";
+  return String(owner.name).slice(0, MAX_CLASS_NAME_CHARS);
 }
 
 function baseOf(error: Error): number {
@@ -92,7 +104,9 @@ export function createError(head: ErrorHead, code: unknown, facts: unknown): Err
   const userClass = head.reference === undefined ? undefined : findErrorClass(head.reference);
   if (userClass !== undefined) Object.setPrototypeOf(error, userClass.prototype as object);
   if (error.message !== head.message) hide(error, "message", head.message);
-  if (error.name !== head.name) hide(error, "name", head.name);
+  // Without its class an error that never set a name would be one of many: the name of the class tells them apart.
+  const name = userClass === undefined && head.className !== "" && error.name === head.name ? head.className : head.name;
+  if (error.name !== name) hide(error, "name", name);
   hide(error, "stack", head.stack);
   return error;
 }

@@ -296,6 +296,7 @@ class PackedReader extends SmallReader {
     const head = {
       base,
       reference,
+      className: readString(this),
       name: readString(this),
       message: readString(this),
       stack: readScalar(this, this.u8()) as string | undefined,
