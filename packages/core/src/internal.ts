@@ -1,2 +1,15 @@
-/** The siblings' door: what other packages of this repository may use beside the users' door. */
-export { findStanding, type StandingOptions, startStanding, stopStanding } from "./bin/standing.ts";
+/** For the sibling packages: what they build on that users do not see. */
+export { type Clock, realClock, type Timer } from "./base/clock.ts";
+export type { FinalizerKind, Finalizers } from "./base/finalizers.ts";
+export { type Random, randomBelow, seededRandom } from "./base/random.ts";
+export type { ResourceSet } from "./base/resources.ts";
+export { installRemoteValues } from "./api/remote-value-codecs.ts";
+export type { InProcessWorker } from "./bin/in-process-launcher.ts";
+export type { ProcessShell } from "./bin/in-process-shell.ts";
+export { World, type WorldOptions } from "./bin/in-process-world.ts";
+export type { Arena } from "./store/arena.ts";
+export { FakeDisk } from "./store/fake-disk.ts";
+export { MemoryTransport } from "./wire/memory-transport.ts";
+export type { FunctionCodec } from "./worker/functions.ts";
+export { currentContext, currentRuntime, setProcessRuntime } from "./worker/task-context.ts";
+export type { WorkerRuntime } from "./worker/worker-runtime.ts";

@@ -46,6 +46,27 @@ export interface NodeDependencies {
   driverGone(workerId: string): void;
 }
 
+export interface NodeInspection {
+  readonly total: ResourceSet;
+  readonly available: ResourceSet;
+  readonly leases: readonly {
+    readonly leaseId: string;
+    readonly ownerId: string;
+    readonly workerId: string;
+    readonly isActor: boolean;
+    /** Its CPU is lent to others meanwhile. */
+    readonly isWaiting: boolean;
+    readonly resources: ResourceSet;
+  }[];
+  readonly ledgerLeases: readonly string[];
+  readonly pendingLeases: number;
+  readonly askedBack: number;
+  readonly members: number;
+  readonly actors: readonly { readonly actorId: string; readonly incarnation: number; readonly workerId: string | undefined }[];
+  readonly workers: readonly { readonly workerId: string; readonly state: string; readonly leases: number; readonly actors: number }[];
+  readonly lentWordBytes: number;
+}
+
 interface Member {
   readonly workerId: string;
   readonly kind: "driver" | "worker";
@@ -79,6 +100,7 @@ export class NodeServer {
   readonly #ledger: ResourceLedger;
   readonly #pool: WorkerPool;
   readonly #queue: LeaseQueue;
+  readonly #words: WordRegion;
   readonly #output: OutputHub;
   readonly #members = new Map<string, Member>();
   readonly #actors = new Map<string, HostedActor>();
@@ -94,6 +116,7 @@ export class NodeServer {
     this.#ledger = new ResourceLedger(deps.resources, deps.devices);
     const cpus = Math.max(1, Math.floor((deps.resources["CPU"] ?? 10_000) / 10_000));
     const words = new WordRegion(deps.arena.blocksOffset);
+    this.#words = words;
     this.#pool = new WorkerPool(
       deps.launcher,
       deps.arena,
@@ -504,6 +527,34 @@ export class NodeServer {
     });
     if (worker.actorIds.size === 0 && worker.leaseIds.size === 0)
       this.#pool.stop(worker, { by: "node" }, isAlone && graceMs === 0 ? 0 : undefined);
+  }
+
+  /** What it holds now, counted where it is held: for status pages, tests and the simulator. */
+  inspect(): NodeInspection {
+    return {
+      total: this.#ledger.total,
+      available: this.#ledger.available,
+      leases: [...this.#queue.leases()].map(({ request, grant, worker }) => ({
+        leaseId: request.leaseId,
+        ownerId: request.ownerId,
+        workerId: worker.workerId,
+        isActor: request.isActor,
+        isWaiting: worker.waitingLeases.has(request.leaseId),
+        resources: grant.resources,
+      })),
+      ledgerLeases: [...this.#ledger.leaseIds()],
+      pendingLeases: this.#queue.pendingCount,
+      askedBack: this.#askedBack.size,
+      members: this.#members.size,
+      actors: [...this.#actors.values()].map(({ spec, incarnation, worker }) => ({ actorId: spec.actorId, incarnation, workerId: worker?.workerId })),
+      workers: [...this.#pool.all()].map(({ workerId, state, leaseIds, actorIds }) => ({
+        workerId,
+        state: state.kind,
+        leases: leaseIds.size,
+        actors: actorIds.size,
+      })),
+      lentWordBytes: this.#words.lentBytes,
+    };
   }
 
   // -- looking ----------------------------------------------------------------------------------------------------

@@ -370,6 +370,11 @@ export class Executor {
     return Buffer.concat([length, packed]);
   }
 
+  /** Results whose refs are held here for their callers. */
+  get handoverCount(): number {
+    return this.#handovers.size;
+  }
+
   refsTaken(handover: number): void {
     const held = this.#handovers.get(handover);
     if (held === undefined) return;

@@ -244,6 +244,10 @@ export class ReferenceTable {
 
   // -- as owner ---------------------------------------------------------------------------------------------------
 
+  get exportedCount(): number {
+    return this.#exported.size;
+  }
+
   exportedEntry(sequence: number): ObjectEntry | undefined {
     return this.#exported.get(sequence);
   }

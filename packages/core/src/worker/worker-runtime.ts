@@ -82,6 +82,19 @@ export interface JobIdentity {
   readonly namespace: string;
 }
 
+export interface RuntimeInspection {
+  /** Objects that somebody still needs. */
+  readonly owned: number;
+  readonly borrowed: number;
+  /** Owned ones that other processes know. */
+  readonly exported: number;
+  readonly pendingCalls: number;
+  /** Results whose refs the caller has not taken yet. */
+  readonly handovers: number;
+  readonly actorIds: readonly string[];
+  readonly waiting: readonly { readonly shape: string; readonly queued: number; readonly inFlight: readonly number[]; readonly requests: number }[];
+}
+
 /** What the calls of one handle ask of a worker; their shape is found at the first call. */
 export interface TaskDemand {
   readonly demand: Omit<WorkerDemand, "jobId">;
@@ -366,6 +379,24 @@ export class WorkerRuntime {
   /** @throws {RaiaError} NOT_IN_PROCESS when this kind of cluster cannot give that */
   checkDemand(demand: Omit<WorkerDemand, "jobId">): void {
     this.#deps.checkDemand?.(demand);
+  }
+
+  /** What it holds now: for listings, tests and the simulator. */
+  inspect(): RuntimeInspection {
+    return {
+      owned: this.table.ownedCount,
+      borrowed: [...this.table.borrowed()].length,
+      exported: this.table.exportedCount,
+      pendingCalls: this.#pendingCalls,
+      handovers: this.executor.handoverCount,
+      actorIds: [...this.#hosts.keys()],
+      waiting: [...this.submitter.shapes()].map(({ key, queue, leases, requests }) => ({
+        shape: key,
+        queued: queue.length,
+        inFlight: leases.map((lease) => lease.inFlight),
+        requests: requests.size,
+      })),
+    };
   }
 
   // -- values -----------------------------------------------------------------------------------------------------
