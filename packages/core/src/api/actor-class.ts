@@ -10,17 +10,26 @@ import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { type HandleShape, packShape, unpackShape } from "../worker/handle-shape.ts";
 import { currentRuntime } from "../worker/task-context.ts";
 import { needRuntime } from "./init.ts";
+import { cancelOnAbort } from "./call-signal.ts";
 import { Code, templateOf } from "./remote-function.ts";
-import { demandOf, normalTaskOptions } from "./task-demand.ts";
+import {
+  type CheckedOptions,
+  checkActorAsWhole,
+  checkActorOptions,
+  checkMethodOptions,
+  normalActorOptions,
+  normalMethodOptions,
+} from "./options.ts";
+import { demandOf } from "./task-demand.ts";
 
 export class ActorClassHandle {
   readonly #source: RemoteHandle["source"];
-  readonly #options: Readonly<Record<string, unknown>>;
+  readonly #options: CheckedOptions;
   readonly #code: Code;
 
   constructor(source: RemoteHandle["source"], options: Readonly<Record<string, unknown>>, code = new Code(source)) {
     this.#source = source;
-    this.#options = options;
+    this.#options = checkActorOptions(options);
     this.#code = code;
   }
 
@@ -46,25 +55,12 @@ export class ActorClassHandle {
   readonly remote = (...args: unknown[]): object => {
     const runtime = needRuntime();
     const { hash, name: className, traits, exported } = this.#code.in(runtime);
-    const options = this.#options;
-    const placed = normalTaskOptions({ ...options, numCpus: options["numCpus"] ?? 1, maxRetries: 0 }, traits);
-    const running = normalTaskOptions({ ...options, numCpus: options["numCpus"] ?? 0, maxRetries: 0 }, traits);
-    const isAsync = traits.asyncMethodNames.length > 0;
-    const maxConcurrency = (options["maxConcurrency"] as number | undefined) ?? (isAsync ? 1000 : 1);
-    const maxRestarts = (options["maxRestarts"] as number | undefined) ?? 0;
-    const name = options["name"] as string | undefined;
-    const shape: HandleShape = {
-      className,
-      maxTaskRetries: (options["maxTaskRetries"] as number | undefined) ?? 0,
-      maxPendingCalls: (options["maxPendingCalls"] as number | undefined) ?? -1,
-      methods: (options["methods"] as HandleShape["methods"] | undefined) ?? {},
-      generators: generatorMethodsOf(this.#source),
-    };
+    checkActorAsWhole(this.#options);
+    const options = normalActorOptions(this.#options, traits.asyncMethodNames.length > 0);
+    const { name, maxTaskRetries, maxPendingCalls, methods } = options;
+    const shape: HandleShape = { className, maxTaskRetries, maxPendingCalls, methods, generators: generatorMethodsOf(this.#source) };
     const actorId = newActorId(runtime.random, runtime.jobId || runtime.expectedJobId);
-    const demand = demandOf(
-      { ...placed, isolation: (options["isolation"] as "process" | "shared" | "thread" | undefined) ?? "process" },
-      className,
-    );
+    const demand = demandOf(options.demand, className);
     runtime.checkDemand(demand);
     const { client, scope, registered } = runtime.createActor(
       {
@@ -73,20 +69,20 @@ export class ActorClassHandle {
         className,
         functionHash: hash,
         demand: { ...demand, jobId: runtime.jobId },
-        runResources: running.resources,
-        maxRestarts,
-        maxConcurrency,
-        concurrencyGroups: (options["concurrencyGroups"] as Record<string, number> | undefined) ?? {},
-        maxPendingCalls: shape.maxPendingCalls,
-        namespace: (options["namespace"] as string | undefined) ?? "",
-        detached: options["lifetime"] === "detached",
+        runResources: options.runResources,
+        maxRestarts: options.maxRestarts,
+        maxConcurrency: options.maxConcurrency,
+        concurrencyGroups: options.concurrencyGroups,
+        maxPendingCalls,
+        namespace: options.namespace ?? "",
+        detached: options.isDetached,
         ownerId: runtime.self.workerId,
         methods: packShape(shape),
         ...(name !== undefined && { name }),
       },
       args,
       exported,
-      options["getIfExists"] === true,
+      options.getIfExists,
     );
     return makeHandle(runtime, client, shape, scope, registered);
   };
@@ -148,13 +144,15 @@ export class ActorRecord {
 export class ActorMethod {
   readonly #record: ActorRecord;
   readonly #name: string;
-  readonly #options: Readonly<Record<string, unknown>>;
+  readonly #options: CheckedOptions;
+  readonly #signal: AbortSignal | undefined;
   #template: CallTemplate | undefined;
 
   constructor(record: ActorRecord, name: string, options: Readonly<Record<string, unknown>>) {
     this.#record = record;
     this.#name = name;
-    this.#options = options;
+    this.#options = checkMethodOptions(options);
+    this.#signal = this.#options["signal"] as AbortSignal | undefined;
   }
 
   options(options: Readonly<Record<string, unknown>>): ActorMethod {
@@ -164,24 +162,24 @@ export class ActorMethod {
   readonly remote = (...args: unknown[]): unknown => {
     const { runtime, client, scope, shape } = this.#record;
     this.#template ??= this.#makeTemplate();
-    return runtime.submitActorCall(client, this.#template, scope, shape.maxPendingCalls, args);
+    const submitted = runtime.submitActorCall(client, this.#template, scope, shape.maxPendingCalls, args);
+    if (this.#signal !== undefined) cancelOnAbort(runtime, submitted, this.#signal);
+    return submitted;
   };
 
   #makeTemplate(): CallTemplate {
     const { runtime, shape } = this.#record;
-    const traits = { isGenerator: shape.generators.includes(this.#name), isClass: false, asyncMethodNames: [] };
-    const options = normalTaskOptions({ numCpus: 0, maxRetries: shape.maxTaskRetries, ...renamed(this.#options) }, traits);
+    const options = normalMethodOptions(this.#options, shape.generators.includes(this.#name), shape.maxTaskRetries);
     const made = templateOf(options, "", `${shape.className}.${this.#name}`, undefined);
-    const group = this.#options["concurrencyGroup"] as string | undefined;
     return runtime.newTemplate({
       ...made,
-      wire: { ...made.wire, method: this.#name, ...(group !== undefined && { concurrencyGroup: group }) },
+      wire: {
+        ...made.wire,
+        method: this.#name,
+        ...(options.concurrencyGroup !== undefined && { concurrencyGroup: options.concurrencyGroup }),
+      },
     });
   }
-}
-
-function renamed({ maxTaskRetries, ...options }: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return maxTaskRetries === undefined ? options : { ...options, maxRetries: maxTaskRetries };
 }
 
 const records = new WeakMap<object, ActorRecord>();

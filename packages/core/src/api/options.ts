@@ -4,7 +4,6 @@
  */
 import { isDeviceResource, parseResources, type ResourceOptions, type ResourceSet } from "../base/resources.ts";
 import type { Strategy, WorkerDemand } from "../messages/common.ts";
-import { nearestName } from "./nearest-name.ts";
 import {
   backpressureItems,
   checkRecord,
@@ -61,14 +60,16 @@ const callRules: Rules = {
   generatorBackpressure: backpressureItems,
   timeoutMs: durationMs,
   queueTimeoutMs: durationMs,
-  signal,
 };
 
 const MAX_CALLS = 1_000_000_000; // Fits the wire; a process that lives longer has no reason to be replaced by count.
 
+/** Of a class for one of its methods. They travel with handles, so a signal is not among them. */
+const methodRules: Rules = { ...callRules, concurrencyGroup: name, maxTaskRetries: retries };
+
 const rules = {
-  task: { ...placementRules, ...callRules, maxRetries: retries, maxCalls: whole(0, MAX_CALLS) },
-  method: { ...callRules, concurrencyGroup: name, maxTaskRetries: retries },
+  task: { ...placementRules, ...callRules, signal, maxRetries: retries, maxCalls: whole(0, MAX_CALLS) },
+  method: { ...methodRules, signal },
   actor: {
     ...placementRules,
     namespace: name,
@@ -93,7 +94,7 @@ const rules = {
   },
 } as const satisfies Record<string, Rules>;
 
-const allActorRules: Rules = { ...rules.actor, methods: methodsRule(rules.method) };
+const allActorRules: Rules = { ...rules.actor, methods: methodsRule(methodRules) };
 
 type Kind = "task" | "actor" | "method" | "init";
 
@@ -122,21 +123,12 @@ export function checkActorOptions(options: unknown): CheckedOptions {
 /**
  * What can be said only of all options together, when an actor is made: `.options()` may give one half of a pair later.
  *
- * @param methodNames public methods of the class; `undefined` when they are not known here
  * @throws {RaiaError} INVALID_OPTION
  */
-export function checkActorAsWhole(options: CheckedOptions, methodNames: readonly string[] | undefined): void {
+export function checkActorAsWhole(options: CheckedOptions): void {
   if (options["getIfExists"] === true && options["name"] === undefined) throw invalidOption("getIfExists", true, "needs a name");
   const groups = Object.keys((options["concurrencyGroups"] as object | undefined) ?? {});
   for (const [method, given] of Object.entries((options["methods"] as { [method: string]: CheckedOptions } | undefined) ?? {})) {
-    if (methodNames !== undefined && !methodNames.includes(method)) {
-      const nearest = nearestName(method, methodNames);
-      throw invalidOption(
-        `methods.${method}`,
-        method,
-        nearest === undefined ? "is no method of the class" : `is no method of the class; did you mean ${nearest}?`,
-      );
-    }
     const group = given["concurrencyGroup"];
     if (group !== undefined && !groups.includes(group as string)) {
       throw invalidOption(
@@ -180,7 +172,6 @@ export interface NormalCallOptions {
   readonly timeoutMs: number | undefined;
   readonly queueTimeoutMs: number | undefined;
   readonly generatorBackpressure: number | undefined;
-  readonly signal: AbortSignal | undefined;
 }
 
 export interface NormalTaskOptions extends NormalCallOptions {
@@ -258,7 +249,6 @@ function callOptions(options: CheckedOptions, isGenerator: boolean, maxRetries: 
     timeoutMs: options["timeoutMs"] as number | undefined,
     queueTimeoutMs: options["queueTimeoutMs"] as number | undefined,
     generatorBackpressure: options["generatorBackpressure"] as number | undefined,
-    signal: options["signal"] as AbortSignal | undefined,
   };
 }
 

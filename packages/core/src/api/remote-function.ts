@@ -9,7 +9,9 @@ import type { ExportedFunction } from "../worker/functions.ts";
 import type { RemoteHandle, Traits } from "../worker/remote-values.ts";
 import type { TaskDemand, WorkerRuntime } from "../worker/worker-runtime.ts";
 import { needRuntime } from "./init.ts";
-import { demandOf, type NormalTaskOptions, normalTaskOptions } from "./task-demand.ts";
+import { cancelOnAbort } from "./call-signal.ts";
+import { type CheckedOptions, checkTaskOptions, type Demand, type NormalCallOptions, normalTaskOptions } from "./options.ts";
+import { demandOf } from "./task-demand.ts";
 
 /** What one handle needs in one runtime, made at its first call there. */
 interface Bound {
@@ -20,7 +22,8 @@ interface Bound {
 
 export class RemoteFunctionHandle {
   readonly #source: RemoteHandle["source"];
-  readonly #options: Readonly<Record<string, unknown>>;
+  readonly #options: CheckedOptions;
+  readonly #signal: AbortSignal | undefined;
   /** Shared by handles that differ in options only: the code is captured once. */
   readonly #code: Code;
   #bound: Bound | undefined;
@@ -29,9 +32,11 @@ export class RemoteFunctionHandle {
 
   constructor(source: RemoteHandle["source"], options: Readonly<Record<string, unknown>>, code = new Code(source)) {
     this.#source = source;
-    this.#options = options;
+    // A signal stays where it is: the handle travels without it.
+    const { signal, ...travelling } = checkTaskOptions(options);
+    this.#options = travelling;
+    this.#signal = signal as AbortSignal | undefined;
     this.#code = code;
-    normalTaskOptions(options, undefined);
   }
 
   get [brand](): "function" {
@@ -50,14 +55,16 @@ export class RemoteFunctionHandle {
 
   /** The same function with other options. */
   options(options: Readonly<Record<string, unknown>>): RemoteFunctionHandle {
-    return new RemoteFunctionHandle(this.#source, { ...this.#options, ...options }, this.#code);
+    return new RemoteFunctionHandle(this.#source, { ...this.#options, signal: this.#signal, ...options }, this.#code);
   }
 
   readonly remote = (...args: unknown[]): unknown => {
     const runtime = needRuntime();
     let bound = this.#bound;
     if (bound === undefined || bound.runtime !== runtime) this.#bound = bound = this.#boundIn(runtime);
-    return runtime.submitTask(bound.template, bound.demand, args);
+    const submitted = runtime.submitTask(bound.template, bound.demand, args);
+    if (this.#signal !== undefined) cancelOnAbort(runtime, submitted, this.#signal);
+    return submitted;
   };
 
   #boundIn(runtime: WorkerRuntime): Bound {
@@ -68,9 +75,9 @@ export class RemoteFunctionHandle {
 
   #bind(runtime: WorkerRuntime): Bound {
     const { hash, name, traits, exported } = this.#code.in(runtime);
-    const options = normalTaskOptions(this.#options, traits);
+    const options = normalTaskOptions(this.#options, traits.isGenerator);
     const template = runtime.newTemplate(templateOf(options, hash, options.name ?? name, exported));
-    const demand = demandOf(options, options.name ?? name);
+    const demand = demandOf(options.demand, options.name ?? name);
     runtime.checkDemand(demand);
     return { runtime, template, demand: { demand, shape: undefined } };
   }
@@ -100,11 +107,12 @@ function traitsOf({ isGenerator, isClass, asyncMethodNames }: Traits): Traits {
 }
 
 export function templateOf(
-  options: NormalTaskOptions,
+  options: NormalCallOptions & { readonly maxCalls?: number; readonly demand?: Demand },
   functionHash: string,
   name: string,
   exported: Promise<void> | undefined,
 ): Parameters<WorkerRuntime["newTemplate"]>[0] {
+  const { maxCalls = 0, demand } = options;
   return {
     name,
     numReturns: options.numReturns,
@@ -113,16 +121,16 @@ export function templateOf(
     retryExceptions: options.retryExceptions,
     timeoutMs: options.timeoutMs,
     queueTimeoutMs: options.queueTimeoutMs,
-    maxCalls: options.maxCalls,
+    maxCalls,
     wire: {
       functionHash,
       name,
       jobId: "",
       namespace: "",
       numReturns: options.numReturns === "streaming" ? -1 : options.numReturns,
-      resources: options.resources,
+      resources: demand?.resources ?? {},
       ...(options.generatorBackpressure !== undefined && { generatorBackpressure: options.generatorBackpressure }),
-      ...(options.maxCalls > 0 && { maxCalls: options.maxCalls }),
+      ...(maxCalls > 0 && { maxCalls }),
       ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
     },
   };
