@@ -114,7 +114,7 @@ let own: RuntimeEnvOptions | undefined;
 
 /** The environment that tasks of this process inherit: of the job in a driver, its own in a worker. */
 export function ownRuntimeEnv(): RuntimeEnvOptions {
-  own ??= readOwn(process.env["RAIA_RUNTIME_ENV"]);
+  own ??= readOwn(process.env["RAIA_RUNTIME_ENV"], process.env);
   return own;
 }
 
@@ -123,10 +123,13 @@ export function setOwnRuntimeEnv(env: RuntimeEnvOptions): void {
   own = env;
 }
 
-function readOwn(written: string | undefined): RuntimeEnvOptions {
+/** A node says which of a worker's variables belong to its environment; their values it has. */
+function readOwn(written: string | undefined, inherited: Variables): RuntimeEnvOptions {
   if (written === undefined) return {};
   try {
-    return runtimeEnv(JSON.parse(written), "RAIA_RUNTIME_ENV") as RuntimeEnvOptions;
+    const { names, ...rest } = JSON.parse(written) as { readonly names: readonly string[] };
+    const values = Object.fromEntries(names.map((name) => [name, inherited[name] ?? ""]));
+    return runtimeEnv({ ...rest, ...(names.length > 0 && { envVars: values }) }, "RAIA_RUNTIME_ENV") as RuntimeEnvOptions;
   } catch (cause) {
     throw new RaiaError("RUNTIME_ENV_FAILED", { variable: "RAIA_RUNTIME_ENV", reason: "it is not what a node sets" }, { cause });
   }

@@ -242,7 +242,7 @@ export class LeaseQueue {
   #startWorker({ demand, launchKey }: LeaseRequest): boolean {
     const { execArgv, cwd } = demand.launch;
     const { envVars, setupHook, workingDir } = demand.runtimeEnv;
-    return this.#pool.start({ execArgv, cwd: workingDir ?? cwd, envVars, setupHook }, launchKey) !== undefined;
+    return this.#pool.start({ execArgv, cwd: workingDir ?? cwd, envVars, setupHook, workingDir }, launchKey) !== undefined;
   }
 
   // -- ends -------------------------------------------------------------------------------------------------------

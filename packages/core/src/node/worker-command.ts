@@ -9,6 +9,7 @@ export interface WorkerStart {
   readonly execArgv: readonly string[];
   readonly envVars: Readonly<Record<string, string>>;
   readonly setupHook: string | undefined;
+  readonly workingDir?: string | undefined;
 }
 
 export interface WorkerCommand {
@@ -33,13 +34,23 @@ export function workerCommand(start: WorkerStart, inherited: Readonly<Record<str
       RAIA_WORKER_ID: start.workerId,
       RAIA_PARENT_PID: String(process.pid),
       ...(start.setupHook !== undefined && { RAIA_SETUP_HOOK: start.setupHook }),
+      ...ownEnvironment(start),
     },
   };
+}
+
+/** What the worker's own tasks inherit. Names alone: it has the values, and one variable holds no more than 128 KiB. */
+function ownEnvironment({ envVars, setupHook, workingDir }: WorkerStart): Record<string, string> {
+  const names = Object.keys(envVars);
+  if (names.length === 0 && setupHook === undefined && workingDir === undefined) return {};
+  return { RAIA_RUNTIME_ENV: JSON.stringify({ names, setupHook, workingDir }) };
 }
 
 /** What workers inherit of a head's environment: not what is for the head itself. */
 export function inheritedEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith("RAIA_HEAD_")),
+    Object.entries(env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith("RAIA_HEAD_") && entry[0] !== "RAIA_RUNTIME_ENV",
+    ),
   );
 }

@@ -9,6 +9,8 @@ export interface LaunchSpec {
   readonly cwd: string;
   readonly envVars: Readonly<Record<string, string>>;
   readonly setupHook: string | undefined;
+  /** Present when it was asked for, and not just where the driver stands. */
+  readonly workingDir?: string | undefined;
 }
 
 export interface LaunchEvents {
