@@ -88,9 +88,12 @@ register(URLSearchParams, {
   decode: (text: string) => new URLSearchParams(text),
 });
 
+interface TemporalValue {
+  toString(): string;
+}
 interface TemporalClass {
-  new (...args: never[]): object;
-  from(text: string): object;
+  new (...args: never[]): TemporalValue;
+  from(text: string): TemporalValue;
 }
 
 const temporal = (globalThis as { Temporal?: Readonly<Record<string, TemporalClass>> }).Temporal;
@@ -111,7 +114,7 @@ for (const name of TEMPORAL_NAMES) {
   register(temporalClass, {
     id: `raia.Temporal.${name}`,
     version: 1,
-    encode: (value) => String(value),
+    encode: (value) => value.toString(),
     decode: (text: string) => temporalClass.from(text),
   });
 }

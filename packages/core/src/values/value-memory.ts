@@ -22,18 +22,18 @@ type MaybeFloat16 = typeof globalThis & { readonly Float16Array?: ViewClass };
 /** The position in this list is the kind on the wire: append only. Kind 0 is `Buffer`, and `ARRAY_BUFFER` a buffer itself. */
 const VIEW_CLASSES: readonly (readonly [viewClass: ViewClass | undefined, elementBytes: number])[] = [
   [undefined, 1],
-  [Uint8Array as ViewClass, 1],
-  [Int8Array as ViewClass, 1],
-  [Uint8ClampedArray as ViewClass, 1],
-  [Int16Array as ViewClass, 2],
-  [Uint16Array as ViewClass, 2],
-  [Int32Array as ViewClass, 4],
-  [Uint32Array as ViewClass, 4],
-  [Float32Array as ViewClass, 4],
-  [Float64Array as ViewClass, 8],
-  [BigInt64Array as ViewClass, 8],
-  [BigUint64Array as ViewClass, 8],
-  [DataView as ViewClass, 1],
+  [Uint8Array, 1],
+  [Int8Array, 1],
+  [Uint8ClampedArray, 1],
+  [Int16Array, 2],
+  [Uint16Array, 2],
+  [Int32Array, 4],
+  [Uint32Array, 4],
+  [Float32Array, 4],
+  [Float64Array, 8],
+  [BigInt64Array, 8],
+  [BigUint64Array, 8],
+  [DataView, 1],
   [(globalThis as MaybeFloat16).Float16Array, 2],
 ];
 const BUFFER = 0;
@@ -44,7 +44,7 @@ const MAX_RESIZABLE_BYTES = 2 ** 32;
 const kinds = new Map<object, number>(
   VIEW_CLASSES.flatMap(([viewClass], kind) => (viewClass === undefined ? [] : [[viewClass.prototype, kind]])),
 );
-kinds.set(Buffer.prototype, BUFFER);
+kinds.set(Buffer.prototype as object, BUFFER);
 
 /** What kind of view this is, in any realm; undefined for an instance of a subclass. */
 export function viewKind(view: ArrayBufferView): number | undefined {

@@ -8,7 +8,7 @@ import { codecOf } from "./class-registry.ts";
 import { instanceObstruction } from "./function-obstacles.ts";
 
 /** Thrown by the encoder; does not leave this folder. */
-export class Obstacle {
+export class Obstacle extends Error {
   readonly culprit: unknown;
   readonly reason: string;
   readonly wayOut: string | undefined;
@@ -16,6 +16,7 @@ export class Obstacle {
   readonly inner: string;
 
   constructor(culprit: unknown, reason: string, wayOut?: string, inner = "") {
+    super(reason);
     this.culprit = culprit;
     this.reason = reason;
     this.wayOut = wayOut;
@@ -181,8 +182,17 @@ function shownProperty(key: string): string {
 }
 
 function shownKey(key: unknown): string {
-  if (typeof key === "string") return JSON.stringify(key.slice(0, 60));
-  return typeof key === "object" || typeof key === "function" ? typeName(key) : String(key);
+  switch (typeof key) {
+    case "string":
+      return JSON.stringify(key.slice(0, 60));
+    case "number":
+    case "bigint":
+    case "boolean":
+    case "symbol":
+      return key.toString();
+    default:
+      return key === undefined ? "undefined" : typeName(key);
+  }
 }
 
 function pathOf(steps: readonly Step[], at: number): string {
