@@ -1,4 +1,4 @@
-import { startStanding } from "@raia/core/internal";
+import { startStanding } from "@raia/core/cluster";
 import { fail, say } from "../print.ts";
 
 export async function start(options: Readonly<Record<string, unknown>>): Promise<void> {

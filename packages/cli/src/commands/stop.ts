@@ -1,4 +1,4 @@
-import { findStanding, stopStanding } from "@raia/core/internal";
+import { findStanding, stopStanding } from "@raia/core/cluster";
 import { say } from "../print.ts";
 
 export async function stop(): Promise<void> {

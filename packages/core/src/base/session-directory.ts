@@ -79,10 +79,15 @@ function makeIn(environment: SessionEnvironment, attemptsLeft = 3): string {
   }
 }
 
-/** The directory of a session that another process made, and publishes and removes, after the same checks. */
-export function joinSessionDirectory(environment: SessionEnvironment, path: string): Omit<SessionDirectory, "publish" | "remove"> {
+/** Takes over a session that another process made: from the next `publish` on, this process is who must be alive for it. */
+export function adoptSessionDirectory(environment: SessionEnvironment, path: string): SessionDirectory {
   checkPrivate(path);
   return openSession(environment, path);
+}
+
+/** The directory of a session that another process made, and publishes and removes, after the same checks. */
+export function joinSessionDirectory(environment: SessionEnvironment, path: string): Omit<SessionDirectory, "publish" | "remove"> {
+  return adoptSessionDirectory(environment, path);
 }
 
 /**

@@ -1,9 +1,5 @@
 /** Makes this process a driver: joins a cluster or starts one that goes with it. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { openSync, readFileSync, closeSync } from "node:fs";
 import { enableCompileCache } from "node:module";
-import { fileURLToPath } from "node:url";
-import { join } from "node:path";
 import { realClock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import { realFinalizers } from "../base/finalizers.ts";
@@ -20,30 +16,77 @@ import type { Identity } from "../wire/connection.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
 import type { Driver, DriverOptions } from "../api/init.ts";
-import { headEnvironment } from "./head-options.ts";
+import { type ClusterAddress, clusterAddress } from "./cluster-address.ts";
+import { endHead, startHead } from "./head-process.ts";
 import { startInProcess } from "./in-process-driver.ts";
-import { findStanding } from "./standing.ts";
+import { findCluster, mayStand } from "./standing.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
-
-const here = import.meta.url;
-const headMain = fileURLToPath(new URL(`../bin/head-main${here.slice(here.lastIndexOf("."))}`, here));
-const START_TIMEOUT_MS = 30_000;
-const STOP_TIMEOUT_MS = 5_000;
 
 export function startDriver(options: DriverOptions, lost: (error: RaiaError) => void): Driver {
   if ((options.mode ?? process.env["RAIA_MODE"]) === "inProcess") return startInProcess(options);
-  const address = options.address ?? process.env["RAIA_ADDRESS"];
-  if (address !== undefined && address !== "local" && address !== "") return joinCluster(options, address, lost);
-  return startLocal(options, lost);
+  const address = clusterAddress(options.address, process.env);
+  // Without a session that stands there is nothing to ask: the cluster starts in this very turn.
+  if (address.kind === "local" || (address.kind === "any" && !mayStand())) return drive(options, lost, startLocal(options));
+  return drive(options, lost, joinOrStart(options, address));
 }
 
-function startLocal(options: DriverOptions, lost: (error: RaiaError) => void): Driver {
+/** A cluster as its driver has it. */
+interface Place {
+  readonly session: Pick<SessionDirectory, "path" | "socketPath">;
+  /** Settles when its head answers. */
+  readonly ready: Promise<void>;
+  /** Ends what was started for this driver. */
+  end(): Promise<void>;
+}
+
+function drive(options: DriverOptions, lost: (error: RaiaError) => void, place: Place | Promise<Place>): Driver {
+  // The runtime is made at once; where the cluster is, and so the address of this process, may be known later.
+  const identity = { peerId: newWorkerId(realRandom), pid: process.pid, address: "", secret: "" };
+  const enter = async (found: Place): Promise<{ nodeAddress: string; controlAddress: string }> => {
+    const head = found.session.socketPath("head");
+    identity.address = found.session.socketPath(`d-${identity.peerId.slice(0, 16)}`);
+    identity.secret = readSecret(found.session.path);
+    await found.ready;
+    return { nodeAddress: head, controlAddress: head };
+  };
+  const cluster = place instanceof Promise ? place.then(enter) : enter(place);
+  // The first job of a cluster of its own; of another it is not known yet.
+  const expectedJobId = place instanceof Promise ? undefined : jobIdOf(1);
+  const runtime = newRuntime(identity, cluster, options, lost, expectedJobId);
+  return {
+    runtime,
+    joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
+    stop: async () => {
+      await runtime.shutdown();
+      const found = await Promise.resolve(place).catch(() => undefined); // Nothing was found or started: nothing to end.
+      await found?.end();
+    },
+  };
+}
+
+async function joinOrStart(options: DriverOptions, address: Exclude<ClusterAddress, { kind: "local" }>): Promise<Place> {
+  const path = await findCluster(address);
+  if (path === undefined) return startLocal(options);
+  const asked = forNewClusters.find((name) => options[name] !== undefined);
+  if (asked !== undefined) {
+    throw new RaiaError("INVALID_OPTION", {
+      option: asked,
+      value: options[asked],
+      reason: 'it is for a new cluster, and one is running; leave it out, or give address: "local"',
+      session: path,
+    });
+  }
+  return { session: joinSessionDirectory({ env: process.env }, path), ready: Promise.resolve(), end: () => Promise.resolve() };
+}
+
+/** Options that say what a cluster has. */
+const forNewClusters = ["numCpus", "numGpus", "memory", "resources", "objectStoreMemory", "spillDirectory"] as const;
+
+function startLocal(options: DriverOptions): Place {
   // What is loaded from now on (the parsers, for one) is compiled once a machine, not once a start.
   enableCompileCache?.();
   const session = makeSessionDirectory({ env: process.env });
-  const secret = makeSecret(session.path, realRandom);
-  const logPath = join(session.path, "head.log");
-  const log = openSync(logPath, "a", 0o600);
+  makeSecret(session.path, realRandom);
   const {
     address: _address,
     namespace: _namespace,
@@ -53,124 +96,29 @@ function startLocal(options: DriverOptions, lost: (error: RaiaError) => void): D
     mode: _mode,
     ...resources
   } = options;
-  const head = spawn(process.execPath, [headMain], {
-    stdio: ["ignore", log, log, "pipe"],
-    env: {
-      ...process.env,
-      ...headEnvironment({
-        sessionPath: session.path,
-        parentPid: process.pid,
-        readyDescriptor: 3,
-        objectStoreMemory,
-        spillDirectory,
-        prestart: undefined,
-        resources,
-        launch: receiverLaunchFlags(),
-      }),
-    },
-    // A group of its own: Ctrl-C in a terminal is for the driver, which then ends the head in order.
-    detached: true,
+  const { child, ready } = startHead(session, {
+    standing: false,
+    parentPid: process.pid,
+    objectStoreMemory,
+    spillDirectory,
+    prestart: undefined,
+    resources,
+    labels: {},
+    launch: receiverLaunchFlags(),
   });
-  closeSync(log);
-  head.unref();
-  const started = whenReady(head, logPath);
   // While the head starts, this process has nothing to do: the first capture of a function will find its tools ready.
   setImmediate(warmCapture);
   const removeOnExit = (): void => session.remove();
   process.once("exit", removeOnExit);
-  const headAddress = session.socketPath("head");
-  const peerId = newWorkerId(realRandom);
-  const identity = { peerId, pid: process.pid, address: ownSocket(session, peerId), secret };
-  const runtime = newRuntime(
-    identity,
-    started.then(() => ({ nodeAddress: headAddress, controlAddress: headAddress })),
-    options,
-    lost,
-    jobIdOf(1),
-  );
   return {
-    runtime,
-    joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
-    stop: async () => {
-      await runtime.shutdown();
-      await endHead(head);
+    session,
+    ready,
+    end: async () => {
+      await endHead(child);
       process.removeListener("exit", removeOnExit);
       session.remove();
     },
   };
-}
-
-function whenReady(head: ChildProcess, logPath: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (reason: string): void => reject(new RaiaError("CLUSTER_START_FAILED", { reason, log: tailOf(logPath) }));
-    const timer = setTimeout(() => fail(`no answer in ${START_TIMEOUT_MS} ms`), START_TIMEOUT_MS);
-    const pipe = head.stdio[3] as NodeJS.ReadableStream & { unref?(): void };
-    pipe.once("data", () => {
-      clearTimeout(timer);
-      pipe.unref?.();
-      resolve();
-    });
-    head.once("error", (error) => {
-      clearTimeout(timer);
-      fail(error.message);
-    });
-    head.once("exit", (code, signal) => {
-      clearTimeout(timer);
-      fail(`the head ended: ${signal ?? `exit code ${code}`}`);
-    });
-  });
-}
-
-const MAX_TAIL_CHARS = 2000;
-
-function tailOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8").slice(-MAX_TAIL_CHARS);
-  } catch {
-    return "";
-  }
-}
-
-/** The head ends by itself when its driver has gone; it is killed when it does not. */
-function endHead(head: ChildProcess): Promise<void> {
-  if (head.exitCode !== null || head.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => head.kill("SIGKILL"), STOP_TIMEOUT_MS);
-    head.ref();
-    head.once("exit", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    head.kill("SIGTERM");
-  });
-}
-
-function joinCluster(options: DriverOptions, address: string, lost: (error: RaiaError) => void): Driver {
-  // The runtime is made at once; where the cluster is, and so the address of this process, is known later.
-  const identity = { peerId: newWorkerId(realRandom), pid: process.pid, address: "", secret: "" };
-  const cluster = (address === "auto" ? newestSession() : Promise.resolve(address)).then((path) => {
-    const session = joinSessionDirectory({ env: process.env }, path);
-    identity.address = ownSocket(session, identity.peerId);
-    identity.secret = readSecret(session.path);
-    return { nodeAddress: session.socketPath("head"), controlAddress: session.socketPath("head") };
-  });
-  const runtime = newRuntime(identity, cluster, options, lost);
-  return {
-    runtime,
-    joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
-    stop: () => runtime.shutdown(),
-  };
-}
-
-async function newestSession(): Promise<string> {
-  const session = (await findStanding()).find(({ state }) => state === "running");
-  if (session === undefined)
-    throw new RaiaError("CLUSTER_NOT_FOUND", { address: "auto", reason: "no running local cluster of this user answers" });
-  return session.path;
-}
-
-function ownSocket(session: Pick<SessionDirectory, "socketPath">, workerId: string): string {
-  return session.socketPath(`d-${workerId.slice(0, 16)}`);
 }
 
 function newRuntime(

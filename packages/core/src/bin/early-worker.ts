@@ -12,7 +12,7 @@ export interface EarlyWorker {
 const WORKER_ID_BYTES = 28;
 
 export function startEarlyWorker({ launch, sessionPath, prestart }: HeadOptions): EarlyWorker | undefined {
-  if (prestart === 0 || sessionPath === undefined) return undefined;
+  if (prestart === 0) return undefined;
   const workerId = randomBytes(WORKER_ID_BYTES).toString("hex");
   const { command, args, env } = workerCommand(
     { workerId, execArgv: launch.execArgv, envVars: {}, setupHook: undefined },

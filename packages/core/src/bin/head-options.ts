@@ -1,10 +1,15 @@
 /** What a head is told by whoever starts it, through its environment. */
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { RaiaError } from "../base/errors.ts";
+import type { Labels } from "../base/labels.ts";
 import type { ResourceOptions } from "../base/resources.ts";
 
 export interface HeadOptions {
-  /** Made by whoever starts the head; absent when it stands by itself and makes its own. */
-  readonly sessionPath: string | undefined;
+  /** Made by whoever starts the head. */
+  readonly sessionPath: string;
+  /** The head takes the session over and outlives whoever started it. */
+  readonly standing: boolean;
   /** Set when the head goes with the process that started it. */
   readonly parentPid: number | undefined;
   readonly readyDescriptor: number | undefined;
@@ -13,14 +18,22 @@ export interface HeadOptions {
   readonly spillDirectory: string | undefined;
   readonly prestart: number | undefined;
   readonly resources: ResourceOptions;
+  readonly labels: Labels;
   /** How workers start unless a job says otherwise. */
   readonly launch: { readonly execArgv: readonly string[]; readonly cwd: string };
 }
 
 const VARIABLE = "RAIA_HEAD_OPTIONS";
 
+/**
+ * Variables for a head that is to be started. Compiled code is kept from the very first file on: in a checkout that file is
+ * TypeScript, and stripping its types would load a compiler of 50 MB into each process.
+ */
 export function headEnvironment(options: HeadOptions): Record<string, string> {
-  return { [VARIABLE]: JSON.stringify(options) };
+  return {
+    NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? join(tmpdir(), "node-compile-cache"),
+    [VARIABLE]: JSON.stringify(options),
+  };
 }
 
 export function headOptionsFrom(env: NodeJS.ProcessEnv): HeadOptions {

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { realClock } from "../base/clock.ts";
 import { newNodeId, newWorkerId } from "../base/ids.ts";
 import { realRandom } from "../base/random.ts";
-import { joinSessionDirectory, makeSessionDirectory, removeSessionDirectory, type SessionDirectory } from "../base/session-directory.ts";
-import { makeSecret, readSecret } from "../base/session-secret.ts";
+import { adoptSessionDirectory, removeSessionDirectory } from "../base/session-directory.ts";
+import { readSecret } from "../base/session-secret.ts";
 import { ControlServer } from "../control/control-server.ts";
 import { MemoryRecordStore } from "../control/memory-record-store.ts";
 import { detectAccelerators } from "../node/accelerators/detect-accelerators.ts";
@@ -32,8 +32,7 @@ import type { HeadOptions } from "./head-options.ts";
 const SIGTERM = 15;
 
 export async function runHead(options: HeadOptions, early: EarlyWorker | undefined): Promise<void> {
-  const standing = options.sessionPath === undefined ? makeStandingSession() : undefined;
-  const session = standing ?? joinSessionDirectory({ env: process.env }, options.sessionPath as string);
+  const session = adoptSessionDirectory({ env: process.env }, options.sessionPath);
   if (options.parentPid !== undefined && !dieWithParent(SIGTERM, options.parentPid)) process.exit(0);
   const clock = realClock;
   const random = realRandom;
@@ -76,7 +75,7 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
     ),
     resources: total,
     devices: undefined,
-    labels: {},
+    labels: options.labels,
     spillDirectory,
     sessionDirectory: session.path,
     openLog: (workerId, stream) => logs.open(`worker-${workerId.slice(0, 12)}.${stream === "stdout" ? "out" : "err"}`),
@@ -100,20 +99,13 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
     // Ctrl-C reaches the whole foreground group; the driver says when it is over.
     if (options.parentPid === undefined) end(0);
   });
-  standing?.publish({ kind: "standing", address });
-  tellReady(options, session.path);
+  if (options.standing) session.publish({ kind: "standing", address });
+  tellReady(options);
 }
 
-/** The session of a cluster that stands by itself: its head makes it, and is who must be alive for it. */
-function makeStandingSession(): SessionDirectory {
-  const session = makeSessionDirectory({ env: process.env });
-  makeSecret(session.path, realRandom);
-  return session;
-}
-
-function tellReady({ readyDescriptor }: HeadOptions, sessionPath: string): void {
+function tellReady({ readyDescriptor }: HeadOptions): void {
   if (readyDescriptor === undefined) return;
-  writeSync(readyDescriptor, `ready ${sessionPath}\n`);
+  writeSync(readyDescriptor, "ready\n");
   // Whoever started this head reads one line and goes; a pipe that is left open would keep it from going.
   closeSync(readyDescriptor);
 }
