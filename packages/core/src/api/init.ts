@@ -3,6 +3,9 @@ import { RaiaError } from "../base/errors.ts";
 import type { ResourceOptions } from "../base/resources.ts";
 import { currentRuntime, setProcessRuntime } from "../worker/task-context.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
+import type { RuntimeEnvOptions } from "./option-types.ts";
+import { checkInitOptions } from "./options.ts";
+import { mergeRuntimeEnv, ownRuntimeEnv, setOwnRuntimeEnv } from "./runtime-env.ts";
 
 export interface DriverOptions extends ResourceOptions {
   /** Session directory of a running cluster, `auto` for this user's, `local` for a new one. Default: RAIA_ADDRESS, else a new one. */
@@ -43,7 +46,9 @@ let driver: Driver | undefined;
 
 export interface InitOptions extends DriverOptions {
   /** Do nothing, instead of failing, when Raia runs already. */
-  readonly ignoreReinitError?: boolean;
+  readonly ignoreReinitError?: boolean | undefined;
+  /** What all tasks and actors of the job have, with their own on top. */
+  readonly runtimeEnv?: RuntimeEnvOptions | undefined;
 }
 
 export interface InitInfo {
@@ -57,11 +62,12 @@ export interface InitInfo {
  * Makes this process a driver: joins the cluster at `address` (or `RAIA_ADDRESS`), or starts one on this machine that ends
  * with the process.
  *
- * @throws {RaiaError} ALREADY_INITIALIZED, CLUSTER_START_FAILED, CLUSTER_NOT_FOUND
+ * @throws {RaiaError} INVALID_OPTION, ALREADY_INITIALIZED, CLUSTER_START_FAILED, CLUSTER_NOT_FOUND
  */
 export async function init(options: InitOptions = {}): Promise<InitInfo> {
-  if (driver !== undefined && options.ignoreReinitError !== true) throw new RaiaError("ALREADY_INITIALIZED", {});
-  const { ignoreReinitError: _ignored, ...driverOptions } = options;
+  const { ignoreReinitError, runtimeEnv, ...driverOptions }: InitOptions = checkInitOptions(options);
+  if (driver !== undefined && ignoreReinitError !== true) throw new RaiaError("ALREADY_INITIALIZED", {});
+  if (driver === undefined && runtimeEnv !== undefined) setOwnRuntimeEnv(mergeRuntimeEnv(ownRuntimeEnv(), runtimeEnv, process.env));
   const started = driver ?? start(driverOptions);
   try {
     await started.joined;
@@ -99,6 +105,7 @@ export async function shutdown(): Promise<void> {
   if (ending === undefined) return;
   driver = undefined;
   setProcessRuntime(undefined);
+  setOwnRuntimeEnv(undefined);
   await ending.stop();
 }
 

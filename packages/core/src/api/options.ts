@@ -90,7 +90,7 @@ const rules = {
     logToDriver: truth,
     ignoreReinitError: truth,
     runtimeEnv,
-    mode: oneOf("cluster", "inProcess"),
+    mode: oneOf("processes", "inProcess"),
   },
 } as const satisfies Record<string, Rules>;
 

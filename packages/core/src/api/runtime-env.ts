@@ -118,8 +118,8 @@ export function ownRuntimeEnv(): RuntimeEnvOptions {
   return own;
 }
 
-/** Sets what all tasks of a job inherit. */
-export function setOwnRuntimeEnv(env: RuntimeEnvOptions): void {
+/** Sets what all tasks of a job inherit; `undefined` for what this process was started with. */
+export function setOwnRuntimeEnv(env: RuntimeEnvOptions | undefined): void {
   own = env;
 }
 

@@ -9,7 +9,7 @@ import { get, init, remote, shutdown } from "@raia/core";
 const directory = realpathSync(mkdtempSync(join(tmpdir(), "raia-options-")));
 
 before(async () => {
-  await init({ address: "local", numCpus: 4 });
+  await init({ address: "local", numCpus: 4, runtimeEnv: { envVars: { OF_JOB: "yes", COLOUR: "grey" } } });
 });
 
 after(async () => {
@@ -37,7 +37,14 @@ test("a misspelt option is refused where it is written, not when it is called", 
   assert.throws(() => remote(Counter, { maxRestart: 1 } as object), { code: "INVALID_OPTION", message: /did you mean maxRestarts/ });
   assert.throws(() => remote(Counter).options({ maxCalls: 1 } as object), { code: "INVALID_OPTION", message: /an option of tasks/ });
   const handle = remote(Counter).remote();
-  assert.throws(() => handle.add.options({ numCpus: 1 } as object), { code: "INVALID_OPTION", message: /not of methods of actors/ });
+  const ofTask: object = { numCpus: 1 };
+  assert.throws(() => handle.add.options(ofTask), { code: "INVALID_OPTION", message: /not of methods of actors/ });
+});
+
+test("a misspelt option of init is refused before anything is started", async () => {
+  await assert.rejects(init({ numCpu: 2 } as object), { code: "INVALID_OPTION", message: /did you mean numCpus/ });
+  await assert.rejects(init({ numCpus: -1 }), { code: "INVALID_OPTION" });
+  await assert.rejects(init({}), { code: "ALREADY_INITIALIZED" });
 });
 
 test("options that do not fit one another are refused when the actor is made", () => {
@@ -49,8 +56,9 @@ test("variables of a task are its worker's, and its children inherit them", asyn
   const childReads = remote(async (name: string) => await get(remote((inner: string) => process.env[inner]).remote(name)));
   const env = { runtimeEnv: { envVars: { COLOUR: "red", BOTH: "<${COLOUR}|${HOME}>" } } };
   assert.equal(await get(read.options(env).remote("COLOUR")), "red");
-  assert.equal(await get(read.remote("COLOUR")), undefined);
-  assert.equal(await get(read.options(env).remote("BOTH")), `<|${process.env["HOME"]}>`);
+  assert.equal(await get(read.remote("COLOUR")), "grey");
+  assert.equal(await get(read.options(env).remote("OF_JOB")), "yes");
+  assert.equal(await get(read.options(env).remote("BOTH")), `<grey|${process.env["HOME"]}>`);
   assert.equal(await get(childReads.options(env).remote("COLOUR")), "red");
 });
 
