@@ -7,7 +7,7 @@ import { types } from "node:util";
 import type { ByteWriter } from "../base/byte-writer.ts";
 import { isDetached } from "./value-memory.ts";
 import { isBigint64, writeBigint, writeKey, writeNumber, writeString } from "./value-scalars.ts";
-import { brandSymbol, MAX_SMALL_BYTES, MAX_SMALL_DEPTH, tag } from "./value-tags.ts";
+import { brandSymbol, MAX_SMALL_BYTES, MAX_SMALL_DEPTH, MAX_SMALL_ELEMENTS, tag } from "./value-tags.ts";
 
 /** UTF-8 takes up to three bytes for each unit of a string. */
 const MAX_SMALL_CHARS = MAX_SMALL_BYTES / 3;
@@ -90,7 +90,7 @@ function writeObject(writer: ByteWriter, value: object, depth: number): boolean 
 function writeArray(writer: ByteWriter, value: readonly unknown[], depth: number): boolean {
   const { length } = value;
   // Named properties beside the elements. The values are counted, since making all names as strings takes longer.
-  if (length > MAX_SMALL_BYTES || Object.values(value).length !== length) return false;
+  if (length > MAX_SMALL_ELEMENTS || Object.values(value).length !== length) return false;
   writer.u8(tag.array);
   writer.varuint(length);
   for (let i = 0; i < length; i++) {

@@ -58,6 +58,9 @@ export const tag = {
   arrow: 0x1f,
   /** u8 kind of container; its contents come after the root value, so that deep values need no deep recursion */
   later: 0x20,
+  /** varuint length, i32 or f64 each: a plain array of numbers */
+  int32s: 0x21,
+  doubles: 0x22,
 
   /** The integers 0 to 127 are one byte. */
   firstSmallInteger: 0x80,
@@ -69,6 +72,8 @@ export const laterKind = { array: 0, object: 1, nullObject: 2, map: 3, set: 4, e
 /** Past this a value takes the packed form, whose binary parts are not copied by the encoder. */
 export const MAX_SMALL_BYTES = 64 * 1024;
 export const MAX_SMALL_DEPTH = 8;
+/** Longer arrays are worth a look at what their elements have in common. */
+export const MAX_SMALL_ELEMENTS = 256;
 
 /** Containers inside one another before contents are put off. Both sides recurse this far. */
 export const MAX_NESTING = 200;
