@@ -27,6 +27,8 @@ const leaf = fc.oneof(
   { weight: 1, arbitrary: fc.float64Array({ maxLength: 10 }) },
   { weight: 1, arbitrary: fc.int16Array({ maxLength: 10 }) },
   { weight: 1, arbitrary: fc.bigInt64Array({ maxLength: 5 }) },
+  { weight: 1, arbitrary: fc.array(fc.integer(), { minLength: 14, maxLength: 18 }) },
+  { weight: 1, arbitrary: fc.array(fc.oneof(fc.double(), fc.constantFrom(-0, 1)), { minLength: 14, maxLength: 18 }) },
   { weight: 1, arbitrary: fc.date({ noInvalidDate: false }) },
   { weight: 1, arbitrary: fc.constantFrom(/a/g, /[\]\n]/u) },
   { weight: 1, arbitrary: fc.constantFrom(Object(1), Object("s"), Object(false)) },
@@ -85,6 +87,21 @@ test("values: what goes in comes out of both forms", () => {
     RUNS,
   );
   assert.ok(smallCount > RUNS.numRuns / 5, `the small form was met ${smallCount} times`);
+});
+
+test("values: arrays of numbers, also far down", () => {
+  const numbers = [
+    Array.from({ length: 100_000 }, (_, index) => index - 50_000),
+    Array.from({ length: 1000 }, (_, index) => index / 3),
+    [...new Array<number>(40).fill(1), -0],
+  ];
+  let deep: unknown = numbers;
+  for (let i = 0; i < 199; i++) deep = [deep];
+  const packed = pack([numbers, deep, numbers[0]]);
+  assert.ok(packed.length < 420_000);
+  const back = decodeValue(packed, 0, packed.length, hooks, true) as [unknown[], unknown, unknown];
+  assert.equal(back[2], back[0][0]);
+  assert.deepStrictEqual(back, [numbers, deep, numbers[0]]);
 });
 
 test("values: encoding what was decoded gives the same bytes", () => {

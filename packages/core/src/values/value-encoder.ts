@@ -15,6 +15,7 @@ import { encodeArrow, type EncodedArrow } from "./value-arrow.ts";
 import { describeError, errorProperties, isError, RAIA_ERROR } from "./value-error.ts";
 import type { EncodedValue, ValueHooks } from "./value-hooks.ts";
 import { alignPart, isDetached, MemoryWriter, viewKind } from "./value-memory.ts";
+import { MIN_NUMBERS, writeNumbers } from "./value-numbers.ts";
 import { findPath, Obstacle, obstacleOf, unserializable } from "./value-obstacle.ts";
 import { isPrototypeOf } from "./value-realm.ts";
 import { writeKey, writeScalar, writeString } from "./value-scalars.ts";
@@ -223,6 +224,7 @@ class ValueEncoder {
       return;
     }
     const { length } = value;
+    if (length >= MIN_NUMBERS && typeof value[0] === "number" && writeNumbers(this.#writer, value)) return;
     this.#writer.u8(tag.array);
     this.#writer.varuint(length);
     for (let i = 0; i < length; i++) {

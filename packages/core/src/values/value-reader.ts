@@ -12,6 +12,7 @@ import { createError, hide, RAIA_ERROR } from "./value-error.ts";
 import type { ErrorClassReference } from "./value-error-class.ts";
 import type { ValueHooks } from "./value-hooks.ts";
 import { MemoryReader } from "./value-memory.ts";
+import { areNumbers, readNumbers } from "./value-numbers.ts";
 import { readKey, readScalar, readString } from "./value-scalars.ts";
 import { laterKind, MAX_PAYLOAD_NESTING, MAX_SHAPE_KEYS, MAX_SHAPES, tag } from "./value-tags.ts";
 
@@ -141,6 +142,9 @@ class PackedReader extends SmallReader {
         return this.#map(depth, undefined);
       case tag.set:
         return this.#set(depth, undefined);
+      case tag.int32s:
+      case tag.doubles:
+        return this.#numbers(first);
       case tag.later:
         return this.#putOff();
       case tag.date:
@@ -203,6 +207,7 @@ class PackedReader extends SmallReader {
     }
     const first = this.u8();
     if (kind === laterKind.array && first === tag.array) this.array(0, into as unknown[]);
+    else if (kind === laterKind.array && areNumbers(first)) readNumbers(this, first, into as unknown[]);
     else if (kind === laterKind.array && first === tag.sparseArray) this.#sparseArray(0, into as unknown[]);
     else if (kind === laterKind.object && first === tag.record) this.#record(0, into);
     else if (kind === laterKind.object && first === tag.sameRecord) this.#sameRecord(0, into);
@@ -210,6 +215,12 @@ class PackedReader extends SmallReader {
     else if (kind === laterKind.map && first === tag.map) this.#map(0, into as Map<unknown, unknown>);
     else if (kind === laterKind.set && first === tag.set) this.#set(0, into as Set<unknown>);
     else throw malformed("contents of another kind");
+  }
+
+  #numbers(first: number): unknown[] {
+    const array = this.#made<unknown[]>([]);
+    readNumbers(this, first, array);
+    return array;
   }
 
   #record(depth: number, into: object | undefined): object {
