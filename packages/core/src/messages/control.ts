@@ -159,8 +159,9 @@ export const TaskEvent = struct("TaskEvent", {
   taskId: str,
   name: str,
   jobId: str,
-  /** submitted, queued, started, finished, failed */
+  /** `submitted` and `got` are told by who calls; `finished` and `failed` by who runs. */
   state: str,
+  /** When it began, in milliseconds since 1970. */
   atMs: f64,
   durationMs: opt(f64),
   workerId: str,

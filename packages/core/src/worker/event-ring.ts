@@ -2,76 +2,77 @@
  * What happened to tasks, for timelines and lists: a ring of fixed size, so recording costs a few stores and memory is
  * bounded; what is overwritten before it was collected is counted.
  */
-export const eventKind = { submitted: 1, finished: 2, failed: 3 } as const;
-
-export interface EventSource {
-  readonly name: string;
-  readonly attempt: number;
-  readonly taskId: string;
-  readonly jobId: string;
-}
+export const eventKind = { submitted: 1, finished: 2, failed: 3, got: 4 } as const;
 
 export interface RecordedEvent {
   readonly kind: number;
+  /** The number that the task's owner gave its first result. */
   readonly sequence: number;
+  readonly ownerId: string;
+  /** Monotonic milliseconds of this process. */
   readonly startMs: number;
+  /** As `startMs`; the same for what takes no time. */
   readonly endMs: number;
   readonly name: string;
   readonly attempt: number;
-  readonly taskId: string;
+  readonly jobId: string;
 }
 
-const CAPACITY = 8192;
+/** Of the busiest second this much is kept: what can be packed and sent in a hundredth of it. */
+const CAPACITY = 4096;
 
 export class EventRing {
   readonly #kinds = new Uint8Array(CAPACITY);
   readonly #sequences = new Float64Array(CAPACITY);
   readonly #starts = new Float64Array(CAPACITY);
   readonly #ends = new Float64Array(CAPACITY);
-  readonly #names: string[] = new Array<string>(CAPACITY).fill("");
-  readonly #owners: string[] = new Array<string>(CAPACITY).fill("");
-  readonly #attempts = new Uint8Array(CAPACITY);
+  readonly #attempts = new Uint32Array(CAPACITY);
+  readonly #names = new Array<string>(CAPACITY).fill("");
+  readonly #owners = new Array<string>(CAPACITY).fill("");
+  readonly #jobs = new Array<string>(CAPACITY).fill("");
   #written = 0;
   #collected = 0;
-  dropped = 0;
+  #dropped = 0;
+  /** Called when there is something to collect after there was nothing. */
+  onFirst: () => void = () => {};
 
-  add(
-    kind: number,
-    sequence: number,
-    startMs: number,
-    endMs: number,
-    source: EventSource & { readonly connection?: { readonly peerId: string } },
-  ): void {
+  add(kind: number, sequence: number, ownerId: string, startMs: number, endMs: number, name: string, attempt: number, jobId: string): void {
     const at = this.#written % CAPACITY;
     this.#kinds[at] = kind;
     this.#sequences[at] = sequence;
     this.#starts[at] = startMs;
     this.#ends[at] = endMs;
-    this.#names[at] = source.name;
-    this.#owners[at] = source.connection?.peerId ?? "";
-    this.#attempts[at] = source.attempt;
+    this.#attempts[at] = attempt;
+    this.#names[at] = name;
+    this.#owners[at] = ownerId;
+    this.#jobs[at] = jobId;
+    const isFirst = this.#written === this.#collected;
     this.#written++;
-    if (this.#written - this.#collected > CAPACITY) {
+    if (isFirst) this.onFirst();
+    else if (this.#written - this.#collected > CAPACITY) {
       this.#collected++;
-      this.dropped++;
+      this.#dropped++;
     }
   }
 
-  /** Takes what has been recorded since the last time. */
-  collect(taskIdOf: (ownerId: string, sequence: number) => string): RecordedEvent[] {
+  /** Takes what has been recorded since the last time, oldest first, and how much was lost meanwhile. */
+  collect(): { readonly events: RecordedEvent[]; readonly dropped: number } {
     const events: RecordedEvent[] = [];
     for (; this.#collected < this.#written; this.#collected++) {
       const at = this.#collected % CAPACITY;
       events.push({
         kind: this.#kinds[at] as number,
         sequence: this.#sequences[at] as number,
+        ownerId: this.#owners[at] as string,
         startMs: this.#starts[at] as number,
         endMs: this.#ends[at] as number,
         name: this.#names[at] as string,
         attempt: this.#attempts[at] as number,
-        taskId: taskIdOf(this.#owners[at] as string, this.#sequences[at] as number),
+        jobId: this.#jobs[at] as string,
       });
     }
-    return events;
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return { events, dropped };
   }
 }

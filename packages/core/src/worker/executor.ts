@@ -476,7 +476,9 @@ export class Executor {
   #ended(execution: CallExecution, ok: boolean): void {
     const nowMs = this.#clock.nowMs();
     if (execution.host === undefined) this.#store.endScope(execution);
-    this.#events.add(ok ? eventKind.finished : eventKind.failed, execution.call.sequence, execution.startedAtMs, nowMs, execution);
+    const { call, connection, startedAtMs, name, attempt, jobId } = execution;
+    const kind = ok ? eventKind.finished : eventKind.failed;
+    this.#events.add(kind, call.sequence, connection.peerId, startedAtMs, nowMs, name, attempt, jobId);
     if (nowMs - this.#flushedAtMs > FLUSH_EVERY_MS) {
       this.#flushedAtMs = nowMs;
       execution.connection.flush();

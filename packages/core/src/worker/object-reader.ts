@@ -48,6 +48,7 @@ export class ObjectReader {
   readonly #hooks: RuntimeValueHooks;
   readonly #reviveError: ErrorReviver;
   readonly #clock: Clock;
+  readonly #waited: (entry: ObjectEntry, startMs: number, endMs: number) => void;
   readonly #fetching = new Set<ObjectEntry>();
 
   constructor(
@@ -57,6 +58,7 @@ export class ObjectReader {
     hooks: RuntimeValueHooks,
     reviveError: ErrorReviver,
     clock: Clock,
+    waited: (entry: ObjectEntry, startMs: number, endMs: number) => void = () => {},
   ) {
     this.#table = table;
     this.#large = large;
@@ -64,6 +66,7 @@ export class ObjectReader {
     this.#hooks = hooks;
     this.#reviveError = reviveError;
     this.#clock = clock;
+    this.#waited = waited;
   }
 
   get(entry: ObjectEntry, options?: GetOptions): Promise<unknown> {
@@ -82,7 +85,10 @@ export class ObjectReader {
     // The entries stay alive while somebody waits for them, even if the caller has dropped the refs.
     for (const entry of entries) this.#table.hold(entry);
     try {
+      const late = entries.find((entry) => !entry.isSettled);
+      const startMs = late === undefined ? 0 : this.#clock.nowMs();
       await this.settled(entries, options);
+      if (late !== undefined) this.#waited(late, startMs, this.#clock.nowMs());
       const values: unknown[] = new Array(entries.length);
       for (let i = 0; i < entries.length; i++) {
         const entry = entries[i] as ObjectEntry;

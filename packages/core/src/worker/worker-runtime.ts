@@ -29,6 +29,7 @@ import { ByteWriter } from "../base/byte-writer.ts";
 import { Call, type CallTemplate } from "./call.ts";
 import { ArgumentWriter, MAX_INLINE_BYTES } from "./call-arguments.ts";
 import { CallResults } from "./call-results.ts";
+import { EventReporter } from "./event-reporter.ts";
 import { EventRing, eventKind } from "./event-ring.ts";
 import { Executor } from "./executor.ts";
 import { type FunctionCodec, FunctionTable } from "./functions.ts";
@@ -92,7 +93,12 @@ export interface RuntimeInspection {
   /** Results whose refs the caller has not taken yet. */
   readonly handovers: number;
   readonly actorIds: readonly string[];
-  readonly waiting: readonly { readonly shape: string; readonly queued: number; readonly inFlight: readonly number[]; readonly requests: number }[];
+  readonly waiting: readonly {
+    readonly shape: string;
+    readonly queued: number;
+    readonly inFlight: readonly number[];
+    readonly requests: number;
+  }[];
 }
 
 /** What the calls of one handle ask of a worker; their shape is found at the first call. */
@@ -123,6 +129,7 @@ export class WorkerRuntime {
   readonly results: CallResults;
   readonly submitter: TaskSubmitter;
   readonly events = new EventRing();
+  readonly #reporter: EventReporter;
   readonly spinner: Spinner;
   readonly executor: Executor;
   readonly #deps: RuntimeDependencies;
@@ -157,6 +164,7 @@ export class WorkerRuntime {
     this.spinner = new Spinner(deps.clock, deps.spinMs ?? 0);
     this.pid = deps.identity.pid;
     this.self = { workerId: deps.identity.peerId, address: deps.identity.address };
+    this.#reporter = new EventReporter(this.events, deps.clock, { workerId: this.self.workerId, pid: this.pid });
     this.table = new ReferenceTable(this.self, deps.finalizers, deps.clock);
     this.hooks = new RuntimeValueHooks(this.table);
     this.functions = new FunctionTable(
@@ -182,6 +190,10 @@ export class WorkerRuntime {
       this.hooks,
       (bytes, callSite) => reviveError(bytes, this.hooks, callSite),
       deps.clock,
+      (entry, startMs, endMs) => {
+        const ownerId = entry.owner?.workerId ?? this.self.workerId;
+        this.events.add(eventKind.got, entry.sequence, ownerId, startMs, endMs, entry.site, 0, this.jobId);
+      },
     );
     this.results = new CallResults(
       this.table,
@@ -316,6 +328,9 @@ export class WorkerRuntime {
       address: identity.address,
       jobId: this.job.jobId,
     });
+    this.#reporter.begin(this.job.jobId, (report) => {
+      if (!this.#control.isClosed) this.control.reportTaskEvents(report);
+    });
     if (kind === "worker") this.#startServing();
   }
 
@@ -360,6 +375,8 @@ export class WorkerRuntime {
       await this.process.flushOutput({ jobId: this.job.jobId }).catch(() => {
         // The node is going down as well; its log files have the lines.
       });
+      // Control keeps nothing new of a job that is over.
+      this.#reporter.flush();
       await this.control.finishJob({ jobId: this.job.jobId }).catch(() => {
         // Control is going down as well: it will see that the driver is gone.
       });
@@ -483,7 +500,8 @@ export class WorkerRuntime {
           : [entry, ...Array.from({ length: numReturns - 1 }, (_, index) => this.table.own(sequence + 1 + index, name))];
     const childEnded = currentContext()?.childSubmitted({ cancel: (force) => this.submitter.cancel(call, force, true) });
     if (childEnded !== undefined) call.cleanup = [childEnded];
-    this.events.add(eventKind.submitted, sequence, this.clock.nowMs(), 0, { name, attempt: 0, taskId: "", jobId: "" });
+    const nowMs = this.clock.nowMs();
+    this.events.add(eventKind.submitted, sequence, this.self.workerId, nowMs, nowMs, name, 0, template.wire.jobId);
     return call;
   }
 
