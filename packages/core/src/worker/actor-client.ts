@@ -53,7 +53,7 @@ export class ActorClient implements CallSlotHolder, CallTarget {
   /** The name belongs to an actor that was there before (`getIfExists`): before the first view comes, this becomes its client. */
   becomes(actorId: string, elder: ActorClient | undefined): void {
     this.#actorId = actorId;
-    elder?.#twins.push(this);
+    if (elder !== undefined) elder.#twins.push(this);
   }
 
   /** What counts the handles of an actor that dies with its last. */
