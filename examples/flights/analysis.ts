@@ -3,14 +3,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ActorHandle, get, init, type ObjectRef, put, RaiaError, remote, shutdown } from "raia";
 import { type Answer, answerOf } from "./answer.ts";
-import { mergeResampled } from "./bootstrap.ts";
-import { startChaos } from "./chaos.ts";
+import { Chaos } from "./chaos.ts";
 import { type Flights, rowRanges } from "./columns.ts";
 import { combineTree } from "./combine.ts";
-import { Progress, SteadyCount, type Tally } from "./progress.ts";
+import { Ledger, Progress } from "./progress.ts";
 import { joinParts, readRowGroup, rowGroupSizes } from "./read-flights.ts";
-import { mergeSummaries } from "./summary.ts";
-import { resampleRange, summarizeRange } from "./tasks.ts";
+import { type Findings, findInRange, mergeFindings } from "./tasks.ts";
 
 export type Job = {
   readonly path: string;
@@ -21,7 +19,7 @@ export type Job = {
   readonly onProgress: (view: JobView) => void;
 };
 
-/** Row visits done and to be done (each row is visited once to count and once to resample), and workers shot by chaos. */
+/** Rows done and to be done, and workers shot by chaos. */
 export type JobView = {
   readonly step: "reading" | "counting";
   readonly done: number;
@@ -50,33 +48,33 @@ const pollMs = 100;
 export async function analyze({ path, rows, workers, chaos, onProgress }: Job): Promise<Outcome> {
   const startMs = performance.now();
   await init({ address: "local", numCpus: workers });
-  const watch = new Watch();
-  const shooting = chaos ? startChaos(() => watch.pids) : undefined;
+  const ledger = new Ledger();
+  const shooting = chaos ? new Chaos() : undefined;
   try {
-    // The actor may be shot as well: it starts again, empty.
-    const progress = remote(Progress).options({ maxRestarts: -1, maxTaskRetries: -1 }).remote();
+    // It needs no CPU of its own, nor has to wait for one when it was shot and starts again, empty.
+    const progress = remote(Progress).options({ numCpus: 0, maxRestarts: -1, maxTaskRetries: -1 }).remote();
     const look = async (step: JobView["step"], of: number) => {
-      const done = watch.see(await get(progress.tally.remote()), of);
-      onProgress({ step, done, of, elapsedMs: performance.now() - startMs, shot: shooting?.shot() ?? 0 });
+      ledger.enter(await get(progress.reports.remote()));
+      onProgress({ step, done: ledger.rows, of, elapsedMs: performance.now() - startMs, shot: shooting?.shot ?? 0 });
     };
 
-    const flights = joinParts(await whileLooking(readParts(path, rows), () => look("reading", 2 * rows)));
+    const flights = joinParts(await whileLooking(readParts(path, rows), () => look("reading", rows)));
     const readMs = performance.now() - startMs;
     const { columns, ...table } = flights;
     const root = startTree(put(columns), table, progress);
-    const counting = () => look("counting", 2 * table.rows);
+    const counting = () => look("counting", table.rows);
     const { summary, sums } = await whileLooking(get(root), counting);
     await attempt(counting);
     return {
       answer: answerOf(table, summary, sums),
       totalMs: performance.now() - startMs,
       readMs,
-      shot: shooting?.shot() ?? 0,
+      shot: shooting?.shot ?? 0,
       driverPeakBytes: process.resourceUsage().maxRSS * 1024,
-      workerPeakBytes: watch.largestPeakBytes,
+      workerPeakBytes: ledger.largestPeakBytes,
     };
   } finally {
-    shooting?.stop();
+    await shooting?.stop();
     await shutdown();
   }
 }
@@ -94,53 +92,21 @@ async function readParts(path: string, rows: number) {
 }
 
 /** Starts everything at once: tasks over row ranges, and above them the combiners that wait for them. */
-function startTree(columns: ObjectRef<Flights["columns"]>, table: Omit<Flights, "columns">, progress: ActorHandle<Progress>) {
+function startTree(
+  columns: ObjectRef<Flights["columns"]>,
+  table: Omit<Flights, "columns">,
+  progress: ActorHandle<Progress>,
+): ObjectRef<Findings> {
   // Chaos may shoot the same task's worker more often than the usual three retries forgive.
-  const summarize = remote(summarizeRange).options({ maxRetries: -1 });
-  const resample = remote(resampleRange).options({ maxRetries: -1 });
-  const merge = remote(mergeSummaries).options({ maxRetries: -1 });
-  const mergeSums = remote(mergeResampled).options({ maxRetries: -1 });
-
-  const shape = { airports: table.airports.length, days: table.days };
-  const resampling = { resamples, seed, airports: shape.airports };
+  const find = remote(findInRange).options({ maxRetries: -1 });
+  const merge = remote(mergeFindings).options({ maxRetries: -1 });
+  const airports = table.airports.length;
+  const question = { shape: { airports, days: table.days }, resampling: { resamples, seed, airports } };
   const ranges = rowRanges(table.rows, Math.ceil(table.rows / rowsPerTask));
-  // Counting and resampling take turns, so that the progress line runs evenly.
-  const parts = ranges.map((range) => ({
-    summary: summarize.remote(columns, range, shape, progress),
-    sums: resample.remote(columns, range, resampling, progress),
-  }));
-  return {
-    summary: combineTree(
-      parts.map(({ summary }) => summary),
-      (...group) => merge.remote(...group),
-    ),
-    sums: combineTree(
-      parts.map(({ sums }) => sums),
-      (...group) => mergeSums.remote(...group),
-    ),
-  };
-}
-
-/** What the driver knows from the progress actor. */
-class Watch {
-  readonly #count = new SteadyCount();
-  #tally: Tally | undefined;
-  #largestPeakBytes = 0;
-
-  see(tally: Tally, most: number): number {
-    this.#tally = tally;
-    this.#largestPeakBytes = Math.max(this.#largestPeakBytes, tally.largestPeakBytes);
-    return this.#count.next(tally, most);
-  }
-
-  /** Workers that have reported, the actor's among them. */
-  get pids(): readonly number[] {
-    return this.#tally === undefined ? [] : [this.#tally.actorPid, ...this.#tally.workerPids];
-  }
-
-  get largestPeakBytes(): number {
-    return this.#largestPeakBytes;
-  }
+  return combineTree(
+    ranges.map((range) => find.remote(columns, range, question, progress)),
+    (...group) => merge.remote(...group),
+  );
 }
 
 /** Calls `look` several times a second until `work` has ended, one call at a time, and answers what `work` does. */

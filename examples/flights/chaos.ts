@@ -1,37 +1,64 @@
 /** Shoots a random worker every second, the way a kernel out of memory or an impatient colleague would. */
 
+import { setTimeout as sleep } from "node:timers/promises";
+import { listWorkers, RaiaError } from "raia";
+
 const intervalMs = 1000;
 
-export type Chaos = {
-  /** Workers killed so far. */
-  shot(): number;
-  /** @returns workers killed in all */
-  stop(): number;
-};
+export class Chaos {
+  #shot = 0;
+  readonly #stop = new AbortController();
+  readonly #ended: Promise<void>;
 
-/** @param targets the process ids to choose from, asked anew each time */
-export function startChaos(targets: () => readonly number[]): Chaos {
-  let shot = 0;
-  const timer = setInterval(() => {
-    const pids = targets();
-    const pid = pids[Math.floor(Math.random() * pids.length)];
-    if (pid !== undefined && kill(pid)) shot++;
-  }, intervalMs);
-  return {
-    shot: () => shot,
-    stop: () => {
-      clearInterval(timer);
-      return shot;
-    },
-  };
+  constructor() {
+    this.#ended = this.#shootUntilStopped(this.#stop.signal);
+  }
+
+  /** Workers killed so far. */
+  get shot(): number {
+    return this.#shot;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#ended;
+  }
+
+  async #shootUntilStopped(signal: AbortSignal): Promise<void> {
+    while (await pause(intervalMs, signal)) {
+      const workers = await workerPids();
+      const pid = workers[Math.floor(Math.random() * workers.length)];
+      if (!signal.aborted && pid !== undefined && kill(pid)) this.#shot++;
+    }
+  }
+}
+
+/** Every process that runs tasks or an actor: the one behind the progress line as well. */
+async function workerPids(): Promise<number[]> {
+  try {
+    return (await listWorkers()).filter(({ kind }) => kind !== "driver").map(({ pid }) => pid);
+  } catch (error) {
+    if (error instanceof RaiaError) return [];
+    throw error;
+  }
+}
+
+/** @returns false when `signal` aborted */
+async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await sleep(ms, undefined, { signal });
+    return true;
+  } catch {
+    // Only the signal ends a pause early.
+    return false;
+  }
 }
 
 function kill(pid: number): boolean {
   try {
     return process.kill(pid, "SIGKILL");
-  } catch (error) {
+  } catch {
     // It was gone before the shot.
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
-    throw error;
+    return false;
   }
 }

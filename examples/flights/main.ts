@@ -74,7 +74,8 @@ async function run({ rows, workers, chaos }: Options): Promise<Outcome> {
       rows,
       workers,
       chaos,
-      onProgress: (view) => line.show(progressLine({ ...view, label })),
+      onProgress: ({ step, ...view }) =>
+        line.show(step === "reading" ? `${label}  reading the file  ${seconds(view.elapsedMs)}` : progressLine({ ...view, label })),
     });
     line.clear();
     process.stdout.write(`${label}: ${seconds(outcome.totalMs)} (reading ${seconds(outcome.readMs)})\n`);
@@ -98,7 +99,7 @@ function figures({ workers, chaos }: Options, outcome: Outcome, alone: Outcome |
   else {
     const same =
       answer === fingerprint(alone.answer) ? "the same as on 1 worker" : `NOT the same as on 1 worker: ${fingerprint(alone.answer)}`;
-    lines.push(`Answer: ${answer}, ${same}${chaos ? `, with ${outcome.shot} workers shot` : ""}`);
+    lines.push(`Answer: ${answer}, ${same}${chaos ? `, with ${workersOf(outcome.shot)} shot` : ""}`);
   }
   return `${lines.join("\n")}\n`;
 }

@@ -1,20 +1,31 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Progress, progressLine, SteadyCount, type Tally } from "./progress.ts";
+import { Ledger, Progress, progressLine } from "./progress.ts";
 
-test("progress: a task that ran again counts once", () => {
+test("progress: a task that ran again is told once, as it was last", () => {
   const progress = new Progress();
-  progress.report({ task: "resample 0", rows: 10, pid: 7, peakBytes: 100 });
-  progress.report({ task: "resample 0", rows: 10, pid: 8, peakBytes: 300 });
-  progress.report({ task: "resample 10", rows: 5, pid: 8, peakBytes: 200 });
+  progress.report({ task: 0, rows: 5, peakBytes: 100 });
+  progress.report({ task: 5, rows: 5, peakBytes: 100 });
+  progress.report({ task: 0, rows: 5, peakBytes: 200 });
 
-  assert.deepEqual(progress.tally(), { rows: 15, tasks: 2, workerPids: [7, 8], largestPeakBytes: 200, actorPid: process.pid });
+  assert.deepEqual(progress.reports(), [
+    { task: 0, rows: 5, peakBytes: 200 },
+    { task: 5, rows: 5, peakBytes: 100 },
+  ]);
 });
 
-test("steady count: a restarted actor that forgot does not turn the count back", () => {
-  const count = new SteadyCount();
-  const seen = [tally(10, 1), tally(40, 1), tally(0, 2), tally(25, 2), tally(5, 3), tally(90, 3)].map((each) => count.next(each, 100));
-  assert.deepEqual(seen, [10, 40, 40, 65, 70, 100]);
+test("ledger: an actor that forgot does not turn the count back, and nothing counts twice", () => {
+  const ledger = new Ledger();
+  const [first, second] = [
+    { task: 0, rows: 5, peakBytes: 800 },
+    { task: 5, rows: 4, peakBytes: 700 },
+  ];
+  const rows = [[first], [], [second], [first, second]].map((reports) => {
+    ledger.enter(reports);
+    return ledger.rows;
+  });
+  assert.deepEqual(rows, [5, 5, 9, 9]);
+  assert.equal(ledger.largestPeakBytes, 800);
 });
 
 test("the line says how far, how fast and how many were shot, in less than 80 columns", () => {
@@ -25,7 +36,3 @@ test("the line says how far, how fast and how many were shot, in less than 80 co
     "1 worker  ░░░░░░░░░░░░░░░░   0 %           0 rows/s    0.0 s",
   );
 });
-
-function tally(rows: number, actorPid: number): Tally {
-  return { rows, tasks: 0, workerPids: [], largestPeakBytes: 0, actorPid };
-}

@@ -1,56 +1,46 @@
 /** The actor that hears from every task how far it is, and the one line that shows it. */
 
-/** What one finished task says. Telling it twice (a task that ran again) counts once. */
+/** What a task says when it has finished. Saying it again, having run again, counts once. */
 export type Report = {
-  readonly task: string;
+  /** The first row of its range. */
+  readonly task: number;
   readonly rows: number;
-  readonly pid: number;
   /** The most memory the worker has had so far, in bytes, with the shared columns that it has read. */
   readonly peakBytes: number;
 };
 
-export type Tally = {
-  /** Row visits done: each row is visited once to count and once to resample. */
-  readonly rows: number;
-  readonly tasks: number;
-  readonly workerPids: readonly number[];
-  readonly largestPeakBytes: number;
-  /** Changes when the actor was restarted and has forgotten. */
-  readonly actorPid: number;
-};
-
+/** Keeps the last report of each task. */
 export class Progress {
-  readonly #rowsOfTask = new Map<string, number>();
-  readonly #peakBytesOfPid = new Map<number, number>();
+  readonly #reports = new Map<number, Report>();
 
-  report({ task, rows, pid, peakBytes }: Report): void {
-    this.#rowsOfTask.set(task, rows);
-    this.#peakBytesOfPid.set(pid, peakBytes);
+  report(report: Report): void {
+    this.#reports.set(report.task, report);
   }
 
-  tally(): Tally {
-    return {
-      rows: [...this.#rowsOfTask.values()].reduce((sum, rows) => sum + rows, 0),
-      tasks: this.#rowsOfTask.size,
-      workerPids: [...this.#peakBytesOfPid.keys()],
-      largestPeakBytes: Math.max(0, ...this.#peakBytesOfPid.values()),
-      actorPid: process.pid,
-    };
+  reports(): Report[] {
+    return [...this.#reports.values()];
   }
 }
 
-/** Keeps the count from falling back when the actor's worker was shot: what was seen before is added to what it says now. */
-export class SteadyCount {
-  #base = 0;
-  #shown = 0;
-  #actorPid: number | undefined;
+/** What the driver has heard so far, from an actor that may be shot and start again with nothing. */
+export class Ledger {
+  readonly #rowsOfTask = new Map<number, number>();
+  #largestPeakBytes = 0;
 
-  /** @returns row visits done so far, never less than before and never more than `most` */
-  next(tally: Tally, most: number): number {
-    if (this.#actorPid !== undefined && tally.actorPid !== this.#actorPid) this.#base = this.#shown;
-    this.#actorPid = tally.actorPid;
-    this.#shown = Math.min(most, Math.max(this.#shown, this.#base + tally.rows));
-    return this.#shown;
+  enter(reports: readonly Report[]): void {
+    for (const { task, rows, peakBytes } of reports) {
+      this.#rowsOfTask.set(task, Math.max(rows, this.#rowsOfTask.get(task) ?? 0));
+      this.#largestPeakBytes = Math.max(this.#largestPeakBytes, peakBytes);
+    }
+  }
+
+  /** Rows whose tasks have finished at least once: never fewer than before. */
+  get rows(): number {
+    return this.#rowsOfTask.values().reduce((sum, rows) => sum + rows, 0);
+  }
+
+  get largestPeakBytes(): number {
+    return this.#largestPeakBytes;
   }
 }
 

@@ -4,34 +4,33 @@
  */
 
 import type { ActorHandle } from "raia";
-import { type Resampling, type ResampledSums, resample } from "./bootstrap.ts";
+import { mergeResampled, type ResampledSums, type Resampling, resample } from "./bootstrap.ts";
 import type { FlightColumns, RowRange, Shape } from "./columns.ts";
 import type { Progress } from "./progress.ts";
-import { type Summary, summarize } from "./summary.ts";
+import { mergeSummaries, type Summary, summarize } from "./summary.ts";
 
-export function summarizeRange(columns: FlightColumns, range: RowRange, shape: Shape, progress: ActorHandle<Progress>): Summary {
-  const summary = summarize(columns, range, shape);
-  tell(progress, "summarize", range);
-  return summary;
-}
+/** All that is to be known of some rows. */
+export type Findings = { readonly summary: Summary; readonly sums: ResampledSums };
 
-export function resampleRange(
+export type Question = { readonly shape: Shape; readonly resampling: Resampling };
+
+/** Looks at a range of rows, and tells `progress` when it is done. */
+export function findInRange(
   columns: FlightColumns,
   range: RowRange,
-  resampling: Resampling,
+  { shape, resampling }: Question,
   progress: ActorHandle<Progress>,
-): ResampledSums {
-  const sums = resample(columns, range, resampling);
-  tell(progress, "resample", range);
-  return sums;
+): Findings {
+  const findings = { summary: summarize(columns, range, shape), sums: resample(columns, range, resampling) };
+  // Nobody waits for this: a lost report is a slightly late progress line.
+  progress.report.remote({ task: range.from, rows: range.to - range.from, peakBytes: process.resourceUsage().maxRSS * 1024 });
+  return findings;
 }
 
-/** Nobody waits for this: a lost report is a slightly late progress line. */
-function tell(progress: ActorHandle<Progress>, step: string, { from, to }: RowRange): void {
-  progress.report.remote({
-    task: `${step} ${from}`,
-    rows: to - from,
-    pid: process.pid,
-    peakBytes: process.resourceUsage().maxRSS * 1024,
-  });
+/** Findings about different rows become findings about all of them. */
+export function mergeFindings(...parts: Findings[]): Findings {
+  return {
+    summary: mergeSummaries(...parts.map(({ summary }) => summary)),
+    sums: mergeResampled(...parts.map(({ sums }) => sums)),
+  };
 }

@@ -11,7 +11,7 @@ test("flights: the same answer on one worker and on two, a table, and both pictu
   const { code, stdout, stderr } = await example.run(script, ["--rows", "100000", "--workers", "2", "--out", example.outDirectory]);
 
   assert.equal(code, 0, stderr);
-  assert.doesNotMatch(stdout + stderr, /\x1b/);
+  assert.ok(!(stdout + stderr).includes("\u001b"));
   assert.match(stdout, /^1 worker: \d+\.\d s \(reading \d+\.\d s\)$/m);
   assert.match(stdout, /^2 workers: \d+\.\d s \(reading \d+\.\d s\)$/m);
   assert.match(stdout, /^ {2}ORD Chicago +\d,\d{3} +-?\d+\.\d\d +-?\d+\.\d\d–-?\d+\.\d\d /m);
@@ -42,7 +42,7 @@ test("flights: the same answer while workers are shot", async () => {
   ]);
 
   assert.equal(code, 0, stderr);
-  const shot = /^Answer: [0-9a-f]{16}, the same as on 1 worker, with (\d+) workers shot$/m.exec(stdout)?.[1];
+  const shot = /^Answer: [0-9a-f]{16}, the same as on 1 worker, with (\d+) workers? shot$/m.exec(stdout)?.[1];
   assert.ok(Number(shot) >= 1, stdout);
   assert.deepEqual(await example.leftBehind(), []);
 });
@@ -50,7 +50,7 @@ test("flights: the same answer while workers are shot", async () => {
 test("flights: Ctrl-C ends it and leaves nothing behind", async () => {
   using example = new Example();
   const running = example.start(script, ["--workers", "2", "--out", example.outDirectory]);
-  await running.says(/rows\/s/);
+  await running.says(/reading the file/);
   running.pressCtrlC();
   const { code, signal } = await running.ended;
 

@@ -38,7 +38,7 @@ test("projection: Alaska, Hawaii and Puerto Rico are on the map, Guam is not", (
     const point = project(longitude, latitude);
     assert.ok(
       point !== undefined && point[0] > -40 && point[0] < 800 && point[1] > 0 && point[1] < 565,
-      `${longitude}, ${latitude}: ${point}`,
+      `${longitude}, ${latitude}: ${String(point)}`,
     );
   }
   assert.equal(project(144.8, 13.5), undefined);
