@@ -144,6 +144,11 @@ export class World {
     return { runtime, shell };
   }
 
+  /** Blocks of the arena that objects, finished or not, take up. */
+  get blocksInUse(): number {
+    return this.#arena.blocks.usage().reduce((sum, used) => sum + used, 0);
+  }
+
   get disk(): Disk {
     return this.#options.disk;
   }

@@ -1,0 +1,75 @@
+/** What must hold between any two events of a simulation, and what must be left when everything was dropped: nothing. */
+import type { World, WorkerRuntime } from "@raia/core/internal";
+
+export class BrokenInvariant extends Error {
+  override readonly name = "BrokenInvariant";
+}
+
+/** Checked after every event. */
+export function checkAlways(world: World): void {
+  const { total, available, leases, ledgerLeases, pendingLeases, actors } = world.node.inspect();
+  const used = new Map<string, number>();
+  for (const { isWaiting, resources } of leases) {
+    for (const [name, units] of Object.entries(resources)) {
+      if (name !== "CPU" || !isWaiting) used.set(name, (used.get(name) ?? 0) + units);
+    }
+  }
+  for (const [name, units] of used) {
+    // A task that has resumed takes its CPU back at once; what it took from others is owed, never granted again.
+    if (name !== "CPU" && units > (total[name] ?? 0)) throw new BrokenInvariant(`I1: ${units} units of ${name} are granted, of ${total[name]}`);
+  }
+  for (const [name, units] of Object.entries(available)) {
+    if (units > (total[name] ?? 0)) throw new BrokenInvariant(`I1: ${units} units of ${name} are free, of ${total[name]}`);
+  }
+  if (ledgerLeases.length !== leases.length) throw new BrokenInvariant(`I1: the ledger knows ${ledgerLeases.length} leases, the queue ${leases.length}`);
+  if (pendingLeases > MAX_PENDING_LEASES) throw new BrokenInvariant(`I12: ${pendingLeases} lease requests wait`);
+  checkActors(world, actors);
+  world.store.check();
+}
+
+const MAX_PENDING_LEASES = 4096;
+
+function checkActors(world: World, known: readonly { readonly actorId: string }[]): void {
+  const hosts = new Map<string, string>();
+  for (const { runtime, workerId } of world.launcher.workers) {
+    for (const actorId of runtime.inspect().actorIds) {
+      const other = hosts.get(actorId);
+      if (other !== undefined) throw new BrokenInvariant(`I3: actor ${actorId.slice(0, 8)} lives in ${other.slice(0, 8)} and in ${workerId.slice(0, 8)}`);
+      hosts.set(actorId, workerId);
+    }
+  }
+  if (new Set(known.map(({ actorId }) => actorId)).size !== known.length) throw new BrokenInvariant("I3: the node hosts an actor twice");
+}
+
+/** What is left though nothing is needed any more. */
+export function leftovers(world: World, drivers: readonly WorkerRuntime[]): string[] {
+  const left: string[] = [];
+  const report = (what: string, count: number): void => {
+    if (count !== 0) left.push(`${what}: ${count}`);
+  };
+  const node = world.node.inspect();
+  report("leases", node.leases.length);
+  report("lease requests", node.pendingLeases);
+  report("leases asked back", node.askedBack);
+  report("actors at the node", node.actors.length);
+  for (const [name, units] of Object.entries(node.total)) report(`units of ${name} not returned`, units - (node.available[name] ?? 0));
+  report("claim words without a worker", node.lentWordBytes - node.workers.length * WORD_BYTES_PER_WORKER);
+  const store = world.store.list(3);
+  if (store.total > 0) left.push(`objects in the store: ${store.total} (${store.objects.map(({ id, state, pins, site }) => `${id.slice(-6)} ${state} pins=${pins} ${site}`).join("; ")})`);
+  report("blocks of the arena", world.blocksInUse);
+  for (const runtime of [...drivers, ...[...world.launcher.workers].map((worker) => worker.runtime)]) {
+    const { owned, borrowed, exported, pendingCalls, handovers } = runtime.inspect();
+    const name = `${runtime.kind} ${runtime.self.workerId.slice(0, 6)}`;
+    report(`objects owned by ${name}`, owned);
+    report(`objects borrowed by ${name}`, borrowed);
+    report(`objects exported by ${name}`, exported);
+    report(`calls of ${name}`, pendingCalls);
+    report(`handovers of ${name}`, handovers);
+  }
+  const { live, pending } = world.control.counters.actors;
+  report("actors at control", live);
+  report("actors to be placed", pending);
+  return left;
+}
+
+const WORD_BYTES_PER_WORKER = 4096;
