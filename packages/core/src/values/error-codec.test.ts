@@ -14,7 +14,9 @@ function trip(thrown: unknown, callSite?: Error): unknown {
 
 /** Own properties, hidden ones too, without the stack. */
 function properties(error: unknown): Record<string, unknown> {
-  const { stack: _stack, ...others } = Object.fromEntries(Object.getOwnPropertyNames(error).map((key) => [key, (error as Record<string, unknown>)[key]]));
+  const { stack: _stack, ...others } = Object.fromEntries(
+    Object.getOwnPropertyNames(error).map((key) => [key, (error as Record<string, unknown>)[key]]),
+  );
   return others;
 }
 
@@ -83,10 +85,13 @@ describe("errors: causes and properties", () => {
   });
 
   test("properties that cannot be sent are left out and named", () => {
-    const error = Object.assign(new HttpError(500, { cause: Object.assign(new Error("inner"), { socket: new (class Socket {})(), port: 5 }) }), {
-      response: { json: () => {} },
-      body: "kept",
-    });
+    const error = Object.assign(
+      new HttpError(500, { cause: Object.assign(new Error("inner"), { socket: new (class Socket {})(), port: 5 }) }),
+      {
+        response: { json: () => {} },
+        body: "kept",
+      },
+    );
     const copy = trip(error) as Error & { body: string; status: number };
     assert.equal(copy.body, "kept");
     assert.equal(copy.status, 500);
@@ -97,7 +102,10 @@ describe("errors: causes and properties", () => {
 
   test("an aggregate with one member that cannot be sent whole", () => {
     const copy = trip(new AggregateError([Object.assign(new Error("a"), { f: () => {} }), new Error("b")])) as AggregateError;
-    assert.deepEqual(copy.errors.map((error: Error) => error.message), ["a", "b"]);
+    assert.deepEqual(
+      copy.errors.map((error: Error) => error.message),
+      ["a", "b"],
+    );
   });
 
   test("a getter that throws loses its property only", () => {
@@ -131,7 +139,10 @@ describe("errors: what is thrown and is none", () => {
   }
 
   test("an object that cannot be sent is refused", () => {
-    assert.throws(() => encodeError({ f: () => {} }, hooks, place), (error) => RaiaError.is(error, "UNSERIALIZABLE"));
+    assert.throws(
+      () => encodeError({ f: () => {} }, hooks, place),
+      (error) => RaiaError.is(error, "UNSERIALIZABLE"),
+    );
   });
 });
 
