@@ -1,5 +1,6 @@
 /** Wires a worker from its parts. */
 import { existsSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { pathToFileURL } from "node:url";
 import { realClock } from "../base/clock.ts";
 import { realFinalizers } from "../base/finalizers.ts";
@@ -49,7 +50,12 @@ export async function runWorker(): Promise<void> {
   setProcessRuntime(runtime);
   if (setupHook !== undefined) await runSetupHook(setupHook);
   await runtime.join(undefined);
+  // A worker is ended, it does not exit: what it has compiled would be lost to the next one.
+  setTimeout(() => flushCompileCache?.(), FLUSH_AFTER_MS).unref();
 }
+
+/** Past the first task, which is in a hurry. */
+const FLUSH_AFTER_MS = 500;
 
 /** `module#export`, or a module whose import is the set-up. */
 async function runSetupHook(hook: string): Promise<void> {

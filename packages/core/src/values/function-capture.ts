@@ -7,6 +7,7 @@ import { types } from "node:util";
 import { RaiaError } from "../base/errors.ts";
 import { contentHash, type Graph, type GraphNode, packGraph } from "./function-graph.ts";
 import type { CaptureSize, FunctionProblem, ValueHooks } from "./function-hooks.ts";
+import { originalShipment } from "./function-origin.ts";
 import { scriptAddress } from "./function-inspector.ts";
 import { markLateCaptures } from "./function-order.ts";
 import { loadParsers } from "./function-syntax.ts";
@@ -43,6 +44,9 @@ export const MAX_CAPTURED_BYTES = 95 * 1024 * 1024;
  * @throws {RaiaError} FUNCTION_UNCAPTURABLE with the path to what cannot be sent, the reason and the way out
  */
 export function shipFunction(fn: Function, hooks: ValueHooks): ShippedFunction {
+  // What was shipped here goes on as it came: no inspector, no parser, and its captures are those that were read once.
+  const origin = originalShipment(fn);
+  if (origin !== undefined) return { ...describe(fn, origin), form: "source", hash: origin.hash, bytes: origin.bytes };
   const { graph, problems, captures } = captureGraph(fn, hooks);
   const [problem] = problems;
   if (problem !== undefined) throw uncapturable(graph.name, problem, problems.length - 1);
@@ -118,7 +122,7 @@ function packed(graph: Graph): Pick<ShippedFunction, "bytes" | "hash" | "form"> 
   return { bytes, hash: contentHash(bytes), form: graph.nodes[graph.root]?.[0] === "imported" ? "module" : "source" };
 }
 
-function describe(fn: Function, graph: Graph): Omit<ShippedFunction, "bytes" | "hash" | "form"> {
+function describe(fn: Function, graph: Pick<Graph, "name">): Omit<ShippedFunction, "bytes" | "hash" | "form"> {
   const isClass = isClassFunction(fn);
   return {
     name: graph.name,

@@ -158,7 +158,9 @@ export class TaskSubmitter {
       shape.queue.length + (shape.estimate.averageMs > REBALANCE_MS ? stuck : Math.ceil(stuck / 64)),
     );
     const asked = shape.requests.size + shape.leases.filter((lease) => lease.inFlight === 0).length;
-    const room = shape.maxLeases - shape.leases.length - shape.requests.size;
+    // A lease whose task waits holds no CPU: its child needs one of its own, however deep the tree.
+    const active = shape.leases.filter((lease) => lease.isReady).length;
+    const room = shape.maxLeases - active - shape.requests.size;
     for (let i = Math.min(wanted - asked, room); i > 0; i--) this.#requestLease(shape);
     if (wanted === 0 && shape.queue.length === 0) this.#cancelRequests(shape);
   }
