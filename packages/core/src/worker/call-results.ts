@@ -65,7 +65,7 @@ export class CallResults {
   item(call: Call, index: number, status: number, bytes: Buffer, start: number, end: number, origin: ResultOrigin): void {
     const { stream } = call;
     if (stream === undefined || call.isSettled || stream.stopped || index < stream.received) {
-      this.#discard(call, status, bytes, start, end, origin);
+      this.#discardItem(call, index, status, bytes, start, origin);
       return;
     }
     const entry = this.#table.own(call.sequence + 1 + index, call.template.name);
@@ -136,23 +136,35 @@ export class CallResults {
   #failStream(call: Call, state: number, payload: unknown): void {
     const stream = call.stream as NonNullable<Call["stream"]>;
     stream.ended = true;
-    const entry = this.#table.own(call.sequence + 1 + stream.received, call.template.name);
-    this.#table.hold(entry);
-    entry.settle(state, payload);
-    stream.failure = entry;
+    if (!stream.stopped) {
+      const entry = this.#table.own(call.sequence + 1 + stream.received, call.template.name);
+      this.#table.hold(entry);
+      entry.settle(state, payload);
+      stream.failure = entry;
+    }
     if (!call.entry.isSettled) call.entry.settle(state, payload);
     stream.notify();
+  }
+
+  /** An item that was delivered before a retry began anew, or that nobody wants any more. */
+  #discardItem(call: Call, index: number, status: number, bytes: Buffer, start: number, origin: ResultOrigin): void {
+    if ((status & HAS_REFS) !== 0) this.#discardRefs(bytes, start, origin);
+    const wasDelivered = index < (call.stream?.received ?? 0);
+    if ((status & ~HAS_REFS) === resultStatus.stored && !wasDelivered) this.#freeStored(this.#table.idAt(call.sequence + 1 + index));
+  }
+
+  /** @returns where the rest begins */
+  #discardRefs(bytes: Buffer, start: number, origin: ResultOrigin): number {
+    const end = start + 4 + bytes.readUInt32LE(start);
+    const [handover] = unpackPlain(bytes, start + 4, end) as [number];
+    origin.refsTaken(handover);
+    return end;
   }
 
   /** A result that came after the call was settled (cancelled, timed out): give back what it holds. */
   #discard(call: Call, status: number, bytes: Buffer, start: number, end: number, origin: ResultOrigin): void {
     let at = start;
-    if ((status & HAS_REFS) !== 0) {
-      const refsEnd = start + 4 + bytes.readUInt32LE(start);
-      const [handover] = unpackPlain(bytes, start + 4, refsEnd) as [number];
-      origin.refsTaken(handover);
-      at = refsEnd;
-    }
+    if ((status & HAS_REFS) !== 0) at = this.#discardRefs(bytes, start, origin);
     const kind = status & ~HAS_REFS;
     if (kind === resultStatus.stored && call.stream === undefined) this.#freeStored(this.#table.idOf(call.entry));
     if (kind !== resultStatus.returns) return;

@@ -2,6 +2,7 @@
  * What a streaming task or method returns: refs of its items as they come. Taking one tells the producer that there is
  * room; leaving the loop early stops it.
  */
+import type { FinalizerKind } from "../base/finalizers.ts";
 import type { Call } from "./call.ts";
 import type { ObjectEntry } from "./object-entry.ts";
 import type { ObjectRef } from "./object-ref.ts";
@@ -17,11 +18,13 @@ export class ObjectRefStream<T = unknown> implements AsyncIterableIterator<Objec
   readonly #stream: StreamState;
   readonly #step: number;
   #toldConsumed = 0;
-  #failureGiven = false;
   #completed: ObjectRef<number> | undefined;
 
   /** @internal made by the runtime only */
   constructor(table: ReferenceTable, call: Call) {
+    // The stream counts as a handle of the entry that tells its end, for `completed`.
+    table.hold(call.entry);
+    table.finalizers.watch(collected, this, { table, call });
     this.#table = table;
     this.#call = call;
     this.#stream = call.stream as StreamState;
@@ -43,9 +46,10 @@ export class ObjectRefStream<T = unknown> implements AsyncIterableIterator<Objec
     for (;;) {
       const entry = stream.items.shift();
       if (entry !== undefined) return { done: false, value: this.#give(entry) };
-      if (stream.failure !== undefined && !this.#failureGiven && !stream.stopped) {
-        this.#failureGiven = true;
-        return { done: false, value: this.#give(stream.failure) };
+      const { failure } = stream;
+      if (failure !== undefined) {
+        stream.failure = undefined;
+        return { done: false, value: this.#give(failure) };
       }
       if (stream.ended || stream.stopped) return { done: true, value: undefined };
       await new Promise<void>((resolve) => (stream.wake = resolve));
@@ -66,17 +70,30 @@ export class ObjectRefStream<T = unknown> implements AsyncIterableIterator<Objec
 
   /** `break` in a loop over the stream comes here: the producer stops, what it sent already is dropped. */
   async return(): Promise<IteratorResult<ObjectRef<T>>> {
-    const stream = this.#stream;
-    if (!stream.stopped) {
-      stream.stopped = true;
-      for (const entry of stream.items.splice(0)) this.#table.dropHold(entry);
-      if (!stream.ended) this.#call.holder?.streamStop?.(this.#call);
-      stream.notify();
-    }
+    stop(this.#table, this.#call);
     return { done: true, value: undefined };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
   }
+}
+
+/** A stream that nobody can read any more: its producer stops, and what came is dropped. */
+const collected: FinalizerKind<{ readonly table: ReferenceTable; readonly call: Call }> = {
+  dispose: ({ table, call }) => {
+    stop(table, call);
+    table.dropHold(call.entry);
+  },
+};
+
+function stop(table: ReferenceTable, call: Call): void {
+  const stream = call.stream as StreamState;
+  if (stream.stopped) return;
+  stream.stopped = true;
+  for (const entry of stream.items.splice(0)) table.dropHold(entry);
+  if (stream.failure !== undefined) table.dropHold(stream.failure);
+  stream.failure = undefined;
+  if (!stream.ended) call.holder?.streamStop?.(call);
+  stream.notify();
 }

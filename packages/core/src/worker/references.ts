@@ -26,7 +26,7 @@ export interface ReferenceEffects {
 
 export class ReferenceTable {
   readonly self: OwnerAddress;
-  readonly #finalizers: Finalizers;
+  readonly finalizers: Finalizers;
   readonly #clock: Clock;
   readonly #exported = new Map<number, ObjectEntry>();
   readonly #borrowed = new Map<string, ObjectEntry>();
@@ -43,7 +43,7 @@ export class ReferenceTable {
 
   constructor(self: OwnerAddress, finalizers: Finalizers, clock: Clock) {
     this.self = self;
-    this.#finalizers = finalizers;
+    this.finalizers = finalizers;
     this.#clock = clock;
   }
 
@@ -90,7 +90,7 @@ export class ReferenceTable {
   /** Counts `target` as a handle of the entry until it is collected. */
   addHandle(entry: ObjectEntry, target: object): void {
     entry.handles++;
-    this.#finalizers.watch(this.#handleKind, target, entry);
+    this.finalizers.watch(this.#handleKind, target, entry);
   }
 
   /** Gives one handle up now; its finalizer will find nothing left to do. */
@@ -102,6 +102,11 @@ export class ReferenceTable {
 
   idOf(entry: ObjectEntry): string {
     return objectIdOf(entry.owner?.workerId ?? this.self.workerId, entry.sequence);
+  }
+
+  /** Of one of our own objects, by its number. */
+  idAt(sequence: number): string {
+    return objectIdOf(this.self.workerId, sequence);
   }
 
   addressOf(entry: ObjectEntry): RefAddress {

@@ -522,10 +522,7 @@ export class WorkerRuntime {
 
   /** What `.remote()` returns: a ref, an array of refs, or a stream. */
   #handlesOf(call: Call): unknown {
-    if (call.stream !== undefined) {
-      this.table.hold(call.entry);
-      return new ObjectRefStream(this.table, call);
-    }
+    if (call.stream !== undefined) return new ObjectRefStream(this.table, call);
     if (call.returns === undefined) return this.table.refFor(call.entry);
     return call.returns.map((entry) => this.table.refFor(entry));
   }
