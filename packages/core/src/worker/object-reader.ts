@@ -89,6 +89,9 @@ export class ObjectReader {
       const startMs = late === undefined ? 0 : this.#clock.nowMs();
       await this.settled(entries, options);
       if (late !== undefined) this.#waited(late, startMs, this.#clock.nowMs());
+      // One that failed ends the wait though others are still open.
+      const failed = entries.find((entry) => entry.state >= objectState.error);
+      if (failed !== undefined) await this.#read(failed);
       const values: unknown[] = new Array(entries.length);
       for (let i = 0; i < entries.length; i++) {
         const entry = entries[i] as ObjectEntry;
