@@ -61,7 +61,7 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
   setProcessRuntime(runtime);
   const unhandled = (error: unknown): void => fail(error);
   process.on("unhandledRejection", unhandled);
-  const program = new SimProgram(random, { fibers: 1 + randomBelow(random, 4), statements: 5 + randomBelow(random, 25), hasDeaths: faults.hasDeaths });
+  const program = new SimProgram(random, { fibers: 1 + randomBelow(random, 4), statements: 5 + randomBelow(random, 25), cpus, hasDeaths: faults.hasDeaths });
   const main = async (): Promise<void> => {
     await world.start();
     await runtime.join({ entrypoint: "simulation", namespace: undefined });

@@ -2,7 +2,7 @@
  * The driver of a simulated program: fibers that submit, wait, drop, free, cancel, stream and call actors at random, and
  * know what each answer must be. An answer that is wrong, or an error that nothing has caused, breaks the run.
  */
-import { cancel, free, get, kill, ObjectRef, put, RaiaError, wait } from "@raia/core";
+import { cancel, free, get, kill, type ObjectRef, type ObjectRefStream, put, RaiaError, wait } from "@raia/core";
 import { type Random, randomBelow } from "@raia/core/internal";
 import { simContext, simSleep } from "./sim-context.ts";
 import { dropValue, expectedOf, givesRefs, type Plan, PlannedError, type PlanValue, submitKeyed, submitStream, sumOf, TallyActor, type TaskOptionsPlan } from "./sim-functions.ts";
@@ -10,6 +10,7 @@ import { dropValue, expectedOf, givesRefs, type Plan, PlannedError, type PlanVal
 export interface ProgramOptions {
   readonly fibers: number;
   readonly statements: number;
+  readonly cpus: number;
   /** Workers die in this run: what death excuses is allowed. */
   readonly hasDeaths: boolean;
 }
@@ -24,7 +25,7 @@ interface Item {
   readonly isTask: boolean;
   /** Its value is owned by workers, in part. */
   readonly hasWorkerRefs: boolean;
-  excuse: "TASK_CANCELLED" | "OBJECT_FREED" | undefined;
+  readonly excuses: Set<string>;
 }
 
 interface RemoteMethod {
@@ -116,7 +117,7 @@ export class SimProgram {
   }
 
   #taskOptions(): TaskOptionsPlan {
-    return { maxRetries: [0, 1, 3, 3, -1][this.#below(5)] as number, numCpus: [1, 1, 1, 0.5, 0.25, 2][this.#below(6)] as number };
+    return { maxRetries: [0, 1, 3, 3, -1][this.#below(5)] as number, numCpus: [1, 1, 1, 0.5, 0.25, this.#options.cpus][this.#below(6)] as number };
   }
 
   #plan(depth: number): Plan {
@@ -149,7 +150,7 @@ export class SimProgram {
     const own = expectedOf(plan);
     // A plan that gives refs leaves its arguments out of the sum.
     const expected = plan.op === "refs" ? (from.some((item) => item.expected === undefined) ? undefined : own) : sumOrUndefined([own, ...from.map((item) => item.expected)]);
-    this.#pool.push({ ref, expected, from, isTask: true, hasWorkerRefs: givesRefs(plan), excuse: undefined });
+    this.#pool.push({ ref, expected, from, isTask: true, hasWorkerRefs: givesRefs(plan), excuses: new Set() });
   }
 
   #put(): void {
@@ -158,11 +159,11 @@ export class SimProgram {
     const inner = this.#below(4) === 0 ? this.#pick() : undefined;
     if (inner !== undefined) {
       const ref = put<PlanValue>({ refs: [inner.ref] });
-      this.#pool.push({ ref, expected: inner.expected, from: [inner], isTask: false, hasWorkerRefs: false, excuse: undefined });
+      this.#pool.push({ ref, expected: inner.expected, from: [inner], isTask: false, hasWorkerRefs: false, excuses: new Set() });
       return;
     }
     const ref = put<PlanValue>(isLarge ? new Float64Array(LARGE_LENGTH).fill(n) : n);
-    this.#pool.push({ ref, expected: isLarge ? n * LARGE_LENGTH : n, from: [], isTask: false, hasWorkerRefs: false, excuse: undefined });
+    this.#pool.push({ ref, expected: isLarge ? n * LARGE_LENGTH : n, from: [], isTask: false, hasWorkerRefs: false, excuses: new Set() });
   }
 
   #drop(item: Item): void {
@@ -173,12 +174,12 @@ export class SimProgram {
   }
 
   #free(item: Item): void {
-    item.excuse = "OBJECT_FREED";
+    item.excuses.add("OBJECT_FREED");
     free(item.ref);
   }
 
   #cancel(item: Item): void {
-    item.excuse = "TASK_CANCELLED";
+    item.excuses.add("TASK_CANCELLED");
     cancel(item.ref, { recursive: this.#below(2) === 0, force: this.#options.hasDeaths && this.#below(4) === 0 });
   }
 
@@ -227,10 +228,18 @@ export class SimProgram {
     const key = simContext().nextKey++;
     if (options.maxRetries === 0) this.#onceKeys.push(key);
     const stream = submitStream(key, from, items, this.#below(2) * this.#below(30), options);
+    try {
+      await this.#consume(stream, from, items, breakAt);
+    } finally {
+      simContext().finalizers.drop(stream);
+    }
+  }
+
+  async #consume(stream: ObjectRefStream<PlanValue>, from: number, items: number, breakAt: number): Promise<void> {
     let index = 0;
     for await (const ref of stream) {
       const expected = index % 7 === 3 ? (from + index) * LARGE_LENGTH : from + index;
-      const item: Item = { ref, expected, from: [], isTask: false, hasWorkerRefs: false, excuse: undefined };
+      const item: Item = { ref, expected, from: [], isTask: false, hasWorkerRefs: false, excuses: new Set() };
       try {
         const value = await get(ref);
         const sum = await sumOf(value);
@@ -327,5 +336,5 @@ function sumOrUndefined(parts: readonly (number | undefined)[]): number | undefi
 }
 
 function isExcused(item: Item, code: string): boolean {
-  return item.excuse === code || item.from.some((other) => isExcused(other, code) || (other.expected === undefined && isExcused(other, code)));
+  return item.excuses.has(code) || item.from.some((other) => isExcused(other, code));
 }
