@@ -51,7 +51,7 @@ export async function analyze({ path, rows, workers, chaos, onProgress }: Job): 
   const ledger = new Ledger();
   const shooting = chaos ? new Chaos() : undefined;
   try {
-    // It needs no CPU of its own, nor has to wait for one when it was shot and starts again, empty.
+    // It needs no CPU of its own, nor has to wait for one behind the tasks.
     const progress = remote(Progress).options({ numCpus: 0, maxRestarts: -1, maxTaskRetries: -1 }).remote();
     const look = async (step: JobView["step"], of: number) => {
       ledger.enter(await get(progress.reports.remote()));

@@ -33,10 +33,13 @@ export class Chaos {
   }
 }
 
-/** Every process that runs tasks or an actor: the one behind the progress line as well. */
+/**
+ * The processes that run tasks. The actor behind the progress line is spared: it would start again, but one that dies every few
+ * seconds does so ever more slowly, and the line would stand still.
+ */
 async function workerPids(): Promise<number[]> {
   try {
-    return (await listWorkers()).filter(({ kind }) => kind !== "driver").map(({ pid }) => pid);
+    return (await listWorkers()).filter(({ kind }) => kind === "task").map(({ pid }) => pid);
   } catch (error) {
     if (error instanceof RaiaError) return [];
     throw error;

@@ -280,8 +280,8 @@ function mornings(answer: Answer): string {
     const y = top + 50 + Math.floor(index / 2) * 30;
     return group({}, [
       text(x, y, code, { "font-size": 14, "font-weight": 600 }),
-      text(x + 40, y, `+${(10 * slope).toFixed(0)} min`, { "font-size": 14 }),
-      text(x + 102, y, `r ${correlation.toFixed(2)}`, { "font-size": 13, fill: muted }),
+      text(x + 44, y, `+${(10 * slope).toFixed(0)} min`, { "font-size": 14 }),
+      text(x + 112, y, `r ${correlation.toFixed(2)}`, { "font-size": 13, fill: muted }),
     ]);
   });
   const explanation = airports.length === 0 ? "Too few days to tell." : "With 10 minutes more before noon come, after 17:00:";
