@@ -5,7 +5,7 @@
 import { RaiaError } from "../base/errors.ts";
 import { Connection, type ConnectionCounters, type Identity } from "./connection.ts";
 import { MAX_FRAME_BYTES } from "./frame.ts";
-import type { Listener, Transport } from "./transport.ts";
+import type { ByteStream, Listener, Transport } from "./transport.ts";
 
 export interface EndpointEvents {
   /** Adds the services that this process offers. Called before the peer's first call is read. */
@@ -23,6 +23,8 @@ export class Endpoint {
   readonly counters: ConnectionCounters = { rejected: 0 };
   #listener: Listener | undefined;
   #closed = false;
+  /** Who dialled while this process was not ready; as many as the node lent it to, so few. */
+  #waiting: ByteStream[] | undefined;
 
   constructor(transport: Transport, identity: Identity, events: EndpointEvents, restsIdle = false) {
     this.#restsIdle = restsIdle;
@@ -37,13 +39,29 @@ export class Endpoint {
 
   async listen(): Promise<void> {
     this.#listener = await this.#transport.listen(this.#identity.address, (stream) => {
-      const connection = new Connection(stream, MAX_FRAME_BYTES);
-      this.#accepted.add(connection);
-      if (this.#restsIdle) connection.restIdle();
-      connection.onClosed(() => this.#accepted.delete(connection));
-      connection.startAsListener(this.#identity, this.counters, () => this.#events.connected(connection));
+      if (this.#waiting === undefined) this.#accept(stream);
+      else this.#waiting.push(stream);
     });
     if (this.#restsIdle) this.#listener.keepAlive(false);
+  }
+
+  /** Peers that dial from now on wait until `open`: this process can be found before it can answer. Each waits unread. */
+  holdBack(): void {
+    this.#waiting ??= [];
+  }
+
+  open(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const stream of waiting) this.#accept(stream);
+  }
+
+  #accept(stream: ByteStream): void {
+    const connection = new Connection(stream, MAX_FRAME_BYTES);
+    this.#accepted.add(connection);
+    if (this.#restsIdle) connection.restIdle();
+    connection.onClosed(() => this.#accepted.delete(connection));
+    connection.startAsListener(this.#identity, this.counters, () => this.#events.connected(connection));
   }
 
   /** The connection to `address`, made on first use. A lost one is forgotten, so the next use dials again. */

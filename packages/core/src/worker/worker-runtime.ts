@@ -294,6 +294,8 @@ export class WorkerRuntime {
     const { nodeAddress, controlAddress } = await this.#deps.cluster;
     // Of a cluster that was still to be found, the session's directory, and so our own address, is known now.
     this.self.address = identity.address;
+    // A lease on this worker may be granted, and its owner dial, before the node's answer is here.
+    if (kind === "worker") this.endpoint.holdBack();
     const listening = this.endpoint.listen();
     this.#node = await this.endpoint.dial(nodeAddress);
     this.#control = controlAddress === nodeAddress ? this.#node : await this.endpoint.dial(controlAddress);
@@ -348,6 +350,7 @@ export class WorkerRuntime {
       claims,
       this.spinner,
     );
+    this.endpoint.open();
   }
 
   get arena(): Arena {
