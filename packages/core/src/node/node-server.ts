@@ -267,7 +267,7 @@ export class NodeServer {
     if (this.#members.get(member.workerId) !== member) return;
     this.#members.delete(member.workerId);
     for (const leaseId of [...this.#queue.ofOwner(member.workerId)]) {
-      const lease = this.#queue.release(leaseId);
+      const lease = this.#release(leaseId);
       if (lease === undefined) this.#queue.fail(leaseId, new RaiaError("OWNER_DIED", { owner: member.workerId.slice(0, 8) }));
       // Its tasks may still run there, for nobody: the process is not fit for others.
       else this.#pool.stop(lease.worker, { by: "node" }, 0);
@@ -289,11 +289,16 @@ export class NodeServer {
     this.#output.removeWorker(worker.workerId);
     this.#deps.store.processDied(worker.arenaSlot);
     for (const leaseId of [...worker.leaseIds]) {
-      const lease = this.#queue.release(leaseId);
+      const lease = this.#release(leaseId);
       if (lease !== undefined) this.#tellOwner(lease, cause);
     }
     for (const actorId of [...worker.actorIds]) this.#actorEnded(actorId, cause, false);
     this.#queue.schedule();
+  }
+
+  #release(leaseId: string): GrantedLease | undefined {
+    this.#askedBack.delete(leaseId);
+    return this.#queue.release(leaseId);
   }
 
   #tellOwner(lease: GrantedLease, cause: DeathCause): void {
@@ -320,8 +325,7 @@ export class NodeServer {
       cancelLease: ({ leaseId }) => this.#queue.fail(leaseId, new RaiaError("TASK_CANCELLED", { lease: leaseId })),
       returnLease: ({ leaseId, discard }, peer) => {
         if (this.#queue.lease(leaseId)?.request.ownerId !== peer.peerId) return;
-        this.#askedBack.delete(leaseId);
-        const lease = this.#queue.release(leaseId);
+        const lease = this.#release(leaseId);
         if (lease !== undefined && discard && lease.worker.leaseIds.size === 0) this.#pool.stop(lease.worker, { by: "node" });
         this.#reportSoon();
       },
