@@ -3,35 +3,50 @@
  * source without end is fine; small items travel in batches whose size follows the measured duration; what is under way
  * is cancelled when the consumer leaves or an item fails.
  */
+import { availableParallelism } from "node:os";
+import { realClock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
-import type { ObjectRef } from "../worker/object-ref.ts";
+import { existingRuntime, isInitialized } from "./init.ts";
+import { runBatch } from "./map-batch.ts";
+import { type AnyIterator, MapLoop, type RunningBatch, type Settled } from "./map-loop.ts";
 import { cancel, get } from "./objects.ts";
 import type { TaskOptions } from "./option-types.ts";
+import { checkMapOptions } from "./options.ts";
 import { remote } from "./remote.ts";
 
-export interface MapOptions<OnError extends "throw" | "collect" = "throw" | "collect"> extends Omit<TaskOptions, "numReturns" | "name"> {
-  /** Batches under way at a time. Default: twice the CPUs of the cluster, 4 at least. */
-  readonly concurrency?: number;
+export type { Settled } from "./map-loop.ts";
+
+export interface MapOptions<OnError extends "throw" | "collect" = "throw" | "collect">
+  extends Omit<TaskOptions, "numReturns" | "generatorBackpressure"> {
+  /** Tasks under way at a time. Default: twice as many as the cluster can run at once, 4 at least, 1,024 at most. */
+  readonly concurrency?: number | undefined;
   /** Results in the order of the items. Default true; false gives them as they come. */
-  readonly ordered?: boolean;
-  /** `throw`: the first error ends the stream. `collect`: each result is `{ status, value | reason }`. Default "throw". */
-  readonly onError?: OnError;
-  /** Items in one task at most. Default 1,024. */
-  readonly maxBatch?: number;
+  readonly ordered?: boolean | undefined;
+  /**
+   * `throw`: the first error cancels what is under way and ends the stream, after the results that are ready. `collect`:
+   * each result is `{ status, value | reason }`. Default "throw".
+   */
+  readonly onError?: OnError | undefined;
+  /** Milliseconds of work that short items are put together for, into one task. Default 4. */
+  readonly batchMs?: number | undefined;
+  /** Items in one task at most. Default 1,024; 1 where `timeoutMs` or `retryExceptions` is given, which are about single items. */
+  readonly maxBatch?: number | undefined;
+  /** Ends the stream with its reason when it aborts, and cancels what is under way. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-export type Settled<R> = { readonly status: "fulfilled"; readonly value: R } | { readonly status: "rejected"; readonly reason: unknown };
-
-/** A batch aims at this: long enough to hide what a task costs, short enough to spread and to cancel. */
-const TARGET_BATCH_MS = 4;
+const DEFAULT_BATCH_MS = 4;
 const DEFAULT_MAX_BATCH = 1024;
-const DEFAULT_CONCURRENCY = 4;
+const LEAST_DEFAULT_CONCURRENCY = 4;
+const MOST_DEFAULT_CONCURRENCY = 1024;
 
-export interface BatchResult {
-  readonly outcomes: readonly Settled<unknown>[];
-  readonly durationMs: number;
-}
-
+/**
+ * Runs `fn` over each item, in tasks, and gives the results as an async iterator. Nothing happens before the first result is
+ * asked for; leaving the loop early cancels what is under way. An item that is a ref arrives as a ref.
+ *
+ * @param fn takes one item; what it captures travels with it
+ * @throws {RaiaError} INVALID_ARGUMENT, INVALID_OPTION
+ */
 export function map<T, R>(
   items: Iterable<T> | AsyncIterable<T>,
   fn: (item: T) => R,
@@ -42,124 +57,68 @@ export function map<T, R>(
   fn: (item: T) => R,
   options?: MapOptions<"throw">,
 ): AsyncIterableIterator<Awaited<R>>;
-export async function* map(
+export function map(
   items: Iterable<unknown> | AsyncIterable<unknown>,
   fn: (item: never) => unknown,
   options: MapOptions = {},
 ): AsyncIterableIterator<unknown> {
-  const { concurrency = DEFAULT_CONCURRENCY, ordered = true, onError = "throw", maxBatch = DEFAULT_MAX_BATCH, ...taskOptions } = options;
-  checkOptions(items, fn, concurrency, maxBatch);
-  const stopAtError = onError === "throw";
-  // The closure takes `fn` along, by value or by reference, as any function takes what it captures.
-  const run = remote((batch: readonly unknown[]) => runBatch(fn as (item: unknown) => unknown, batch, stopAtError), {
+  checkArguments(items, fn);
+  const {
+    concurrency,
+    ordered = true,
+    onError = "throw",
+    batchMs = DEFAULT_BATCH_MS,
+    maxBatch,
+    signal,
+    ...taskOptions
+  }: MapOptions = checkMapOptions(options);
+  const collects = onError === "collect";
+  const aboutOneItem = taskOptions.timeoutMs !== undefined || (taskOptions.retryExceptions ?? false) !== false;
+  const anyFn = fn as (item: unknown) => unknown;
+  // Tried again is what fails: an error that is kept as a result is not.
+  const keepsErrors = collects && !aboutOneItem;
+  const run = remote((batch: readonly unknown[]) => runBatch(anyFn, batch, keepsErrors), {
     ...taskOptions,
-    name: fn.name || "map",
+    name: taskOptions.name ?? (fn.name || "map"),
   });
-  const source = iteratorOf(items);
-  const inFlight: Batch[] = [];
-  const sizing = new BatchSize(maxBatch);
-  let isExhausted = false;
-  try {
-    for (;;) {
-      while (!isExhausted && inFlight.length < concurrency) {
-        const batch = await take(source, sizing.items);
-        isExhausted = batch.isLast;
-        if (batch.items.length > 0) inFlight.push(new Batch(run.remote(batch.items)));
-      }
-      const next = ordered ? inFlight[0] : await firstSettled(inFlight);
-      if (next === undefined) return;
-      const { outcomes, durationMs } = await next.result;
-      inFlight.splice(inFlight.indexOf(next), 1);
-      sizing.measured(outcomes.length, durationMs);
-      for (const outcome of outcomes) {
-        if (onError === "collect") yield outcome;
-        else if (outcome.status === "rejected") throw outcome.reason;
-        else yield outcome.value;
-      }
-    }
-  } finally {
-    // The consumer left, or an item failed: what is under way is of no use.
-    for (const { ref } of inFlight) cancel(ref);
-    await source.return?.(undefined);
-  }
-}
-
-/** @internal Runs in the worker. */
-export async function runBatch(fn: (item: unknown) => unknown, items: readonly unknown[], stopAtError: boolean): Promise<BatchResult> {
-  const startMs = performance.now();
-  const outcomes: Settled<unknown>[] = [];
-  for (const item of items) {
-    try {
-      outcomes.push({ status: "fulfilled", value: await fn(item) });
-    } catch (reason) {
-      outcomes.push({ status: "rejected", reason });
-      if (stopAtError) break;
-    }
-  }
-  return { outcomes, durationMs: performance.now() - startMs };
-}
-
-class Batch {
-  readonly ref: ObjectRef<BatchResult>;
-  readonly result: Promise<BatchResult>;
-
-  constructor(ref: ObjectRef<BatchResult>) {
-    this.ref = ref;
-    this.result = get(ref);
-    // Whoever awaits it gets the error; a batch that is cancelled at the end is awaited by nobody.
-    this.result.catch(() => {});
-  }
-}
-
-async function firstSettled(batches: readonly Batch[]): Promise<Batch | undefined> {
-  if (batches.length === 0) return undefined;
-  return Promise.race(
-    batches.map((batch) =>
-      batch.result.then(
-        () => batch,
-        () => batch,
-      ),
-    ),
+  return new MapLoop(
+    () => iteratorOf(items),
+    {
+      clock: realClock,
+      start: (batch): RunningBatch => {
+        const ref = run.remote(batch);
+        return { result: get(ref), cancel: () => cancel(ref) };
+      },
+    },
+    {
+      concurrency: concurrency ?? defaultConcurrency(taskOptions.numCpus ?? 1),
+      ordered,
+      collects,
+      batchMs,
+      maxBatch: aboutOneItem ? 1 : (maxBatch ?? DEFAULT_MAX_BATCH),
+      mayRerun: taskOptions.maxRetries !== 0,
+      signal,
+    },
   );
 }
 
-/** How many items the next batch takes: one until something was measured, then as many as fill the target. */
-class BatchSize {
-  items = 1;
-  readonly #limit: number;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  measured(count: number, durationMs: number): void {
-    const wanted = Math.floor(TARGET_BATCH_MS / Math.max(durationMs / count, 0.001));
-    // Doubling at most, so that one quick batch does not hide slow items behind it.
-    this.items = Math.max(1, Math.min(this.#limit, wanted, 2 * this.items));
-  }
-}
-
-async function take(source: Iterator<unknown> | AsyncIterator<unknown>, count: number): Promise<{ items: unknown[]; isLast: boolean }> {
-  const items: unknown[] = [];
-  while (items.length < count) {
-    const step = source.next();
-    const { done, value } = (step instanceof Promise ? await step : step) as IteratorResult<unknown, undefined>;
-    if (done) return { items, isLast: true };
-    items.push(value);
-  }
-  return { items, isLast: false };
-}
-
-function iteratorOf(items: Iterable<unknown> | AsyncIterable<unknown>): Iterator<unknown> | AsyncIterator<unknown> {
-  return Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
-}
-
-function checkOptions(items: unknown, fn: unknown, concurrency: number, maxBatch: number): void {
+function checkArguments(items: unknown, fn: unknown): void {
   const isIterable = typeof items === "object" && items !== null && (Symbol.iterator in items || Symbol.asyncIterator in items);
-  if (!isIterable && typeof items !== "string")
+  if (!isIterable && typeof items !== "string") {
     throw new RaiaError("INVALID_ARGUMENT", { call: "map", expected: "an iterable or async iterable of items", got: typeof items });
-  if (typeof fn !== "function") throw new RaiaError("INVALID_ARGUMENT", { call: "map", expected: "a function", got: typeof fn });
-  for (const [option, value] of Object.entries({ concurrency, maxBatch })) {
-    if (!Number.isInteger(value) || value < 1) throw new RaiaError("INVALID_OPTION", { option, value, allowed: "a whole number from 1" });
   }
+  if (typeof fn !== "function") throw new RaiaError("INVALID_ARGUMENT", { call: "map", expected: "a function", got: typeof fn });
+}
+
+function iteratorOf(items: Iterable<unknown> | AsyncIterable<unknown>): AnyIterator {
+  const source = Object(items) as Iterable<unknown> | AsyncIterable<unknown>;
+  return (Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()) as AnyIterator;
+}
+
+/** Enough that every slot has work, and the next piece of it. */
+function defaultConcurrency(numCpus: number): number {
+  const runtime = isInitialized() ? existingRuntime() : undefined;
+  const cpus = runtime?.isJoined ? (runtime.registered.resources["CPU"] ?? 0) / 10_000 : availableParallelism();
+  const slots = Math.ceil(cpus / Math.max(numCpus, 0.001));
+  return Math.min(MOST_DEFAULT_CONCURRENCY, Math.max(LEAST_DEFAULT_CONCURRENCY, 2 * slots));
 }

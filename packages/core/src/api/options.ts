@@ -4,6 +4,7 @@
  */
 import { isDeviceResource, parseResources, type ResourceOptions, type ResourceSet } from "../base/resources.ts";
 import type { Strategy, WorkerDemand } from "../messages/common.ts";
+import { MAX_MAP_BATCH, MAX_MAP_CONCURRENCY } from "./limits.ts";
 import {
   backpressureItems,
   checkRecord,
@@ -67,8 +68,12 @@ const MAX_CALLS = 1_000_000_000; // Fits the wire; a process that lives longer h
 /** Of a class for one of its methods. They travel with handles, so a signal is not among them. */
 const methodRules: Rules = { ...callRules, concurrencyGroup: name, maxTaskRetries: retries };
 
+const taskRules: Rules = { ...placementRules, ...callRules, signal, maxRetries: retries, maxCalls: whole(0, MAX_CALLS) };
+/** Each item of a map has one result. */
+const { numReturns: _numReturns, generatorBackpressure: _backpressure, ...mappedRules } = taskRules;
+
 const rules = {
-  task: { ...placementRules, ...callRules, signal, maxRetries: retries, maxCalls: whole(0, MAX_CALLS) },
+  task: taskRules,
   method: { ...methodRules, signal },
   actor: {
     ...placementRules,
@@ -80,6 +85,14 @@ const rules = {
     maxConcurrency,
     concurrencyGroups,
     maxPendingCalls: pendingCalls,
+  },
+  map: {
+    ...mappedRules,
+    concurrency: whole(1, MAX_MAP_CONCURRENCY),
+    ordered: truth,
+    onError: oneOf("throw", "collect"),
+    batchMs: durationMs,
+    maxBatch: whole(1, MAX_MAP_BATCH),
   },
   init: {
     ...resourceRules,
@@ -96,9 +109,9 @@ const rules = {
 
 const allActorRules: Rules = { ...rules.actor, methods: methodsRule(methodRules) };
 
-type Kind = "task" | "actor" | "method" | "init";
+type Kind = keyof typeof rules;
 
-const namesOf: Record<Kind, string> = { task: "tasks", actor: "actors", method: "methods of actors", init: "init()" };
+const namesOf: Record<Kind, string> = { task: "tasks", actor: "actors", method: "methods of actors", init: "init()", map: "map()" };
 
 /** @throws {RaiaError} INVALID_OPTION */
 export function checkTaskOptions(options: unknown): CheckedOptions {
@@ -108,6 +121,11 @@ export function checkTaskOptions(options: unknown): CheckedOptions {
 /** @throws {RaiaError} INVALID_OPTION */
 export function checkMethodOptions(options: unknown): CheckedOptions {
   return check("method", rules.method, options);
+}
+
+/** @throws {RaiaError} INVALID_OPTION */
+export function checkMapOptions(options: unknown): CheckedOptions {
+  return check("map", rules.map, options);
 }
 
 /** @throws {RaiaError} INVALID_OPTION */
