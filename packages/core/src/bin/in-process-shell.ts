@@ -4,7 +4,6 @@
  * of the runtime settles, which is as close to death as code comes that nobody can stop.
  */
 import type { Clock, Timer } from "../base/clock.ts";
-import { RaiaError } from "../base/errors.ts";
 import type { FinalizerKind, Finalizers } from "../base/finalizers.ts";
 import type { ByteStream, Listener, StreamEvents, Transport } from "../wire/transport.ts";
 
@@ -48,8 +47,10 @@ export class ProcessShell {
         return { address: listener.address, keepAlive: (isNeeded) => listener.keepAlive(isNeeded), close: () => this.#unlisten(listener) };
       },
       dial: async (address) => {
-        if (this.#state === "ended") throw new RaiaError("CONNECTION_LOST", { address, reason: "this process has ended" });
-        return this.#wrap(await transport.dial(address), address, true);
+        const stream = this.isEnded ? undefined : await transport.dial(address);
+        if (stream !== undefined && !this.isEnded) return this.#wrap(stream, address, true);
+        stream?.close();
+        return new Promise<never>(() => {});
       },
     };
     this.finalizers = {
