@@ -161,9 +161,11 @@ export function checkActorAsWhole(options: CheckedOptions): void {
 function check(kind: Kind, known: Rules, options: unknown): CheckedOptions {
   for (const [option, given] of entriesOf(options, "", "a record")) {
     if (given === undefined || Object.hasOwn(known, option)) continue;
-    const others = (Object.keys(namesOf) as Kind[]).filter((other) =>
+    const having = (Object.keys(namesOf) as Kind[]).filter((other) =>
       Object.hasOwn(other === "actor" ? allActorRules : rules[other], option),
     );
+    // map() has what tasks have; it is worth naming for what it alone has.
+    const others = having.length > 1 ? having.filter((other) => other !== "map") : having;
     const note =
       others.length === 0
         ? undefined
