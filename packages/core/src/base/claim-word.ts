@@ -6,7 +6,6 @@
 export const claimState = { queued: 1, started: 2, recalled: 3 } as const;
 
 const STATE_BITS = 2;
-const STATE_MASK = 3;
 const MAX_GENERATION = 2 ** 29;
 
 export function nextGeneration(generation: number): number {
@@ -28,7 +27,21 @@ export function claimRecall(words: Int32Array, slot: number, queued: number): bo
   return Atomics.compareExchange(words, slot, queued, queued + (claimState.recalled - claimState.queued)) === queued;
 }
 
+/**
+ * Whether the call may have begun. A word that has gone on to another generation says nothing about it (the process died
+ * and its words were lent again), so it counts as begun: a call that may run once only must not run again.
+ */
 export function hasStarted(words: Int32Array, slot: number, queued: number): boolean {
   const word = Atomics.load(words, slot);
-  return word === queued + (claimState.started - claimState.queued) && (word & STATE_MASK) === claimState.started;
+  return word !== queued && word !== queued + (claimState.recalled - claimState.queued);
+}
+
+/**
+ * The highest generation that any of the words has seen. Words are lent one lease after another and are never cleared: the
+ * next lease goes on from here, so a push of an earlier lease that is still on its way finds no word of its generation.
+ */
+export function latestGeneration(words: Int32Array): number {
+  let latest = 0;
+  for (let slot = 0; slot < words.length; slot++) latest = Math.max(latest, Atomics.load(words, slot) >>> STATE_BITS);
+  return latest;
 }

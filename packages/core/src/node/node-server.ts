@@ -352,7 +352,6 @@ export class NodeServer {
     this.counters.leasesGranted++;
     const { worker, claims, request, grant } = lease;
     this.#output.setSource(worker.workerId, { pid: worker.pid, name: request.demand.name, jobId: request.demand.jobId });
-    this.#deps.arena.words(worker.claimOffset + 4 * claims.first, claims.count).fill(0);
     this.#reportSoon();
     return {
       status: "granted",

@@ -107,7 +107,6 @@ export class WorkerPool {
     if (this.#isStopping || this.countStarting() >= this.#options.maxStarting) return undefined;
     const claimOffset = this.#words.claim(CLAIMS_PER_WORKER);
     if (claimOffset === undefined) return undefined;
-    this.#arena.words(claimOffset, CLAIMS_PER_WORKER).fill(0);
     const worker = new PoolWorker(workerId, launchKey, claimOffset, this.takeSlot(), this.#clock.nowMs());
     this.#workers.set(worker.workerId, worker);
     worker.process = this.#launcher.launch(

@@ -4,7 +4,7 @@
  * taken back through their claim words.
  */
 import type { Infer } from "../wire/schema.ts";
-import { claimRecall, hasStarted, nextGeneration, queuedWord } from "../base/claim-word.ts";
+import { claimRecall, hasStarted, latestGeneration, nextGeneration, queuedWord } from "../base/claim-word.ts";
 import type { DeathCause } from "../messages/common.ts";
 import type { LeaseReply } from "../messages/leases.ts";
 import { type Call, type CallSlotHolder, callState } from "./call.ts";
@@ -69,7 +69,7 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   readonly #slots: (Call | undefined)[];
   readonly #free: number[];
   readonly #push: Push = { slot: 0, claim: 0, template: 0, sequence: 0, attempt: 0 };
-  #generation = 0;
+  #generation: number;
   inFlight = 0;
   /** False while the running task waits: the worker would give back what it gets. */
   isReady = true;
@@ -91,6 +91,7 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     writer: ArgumentWriter,
   ) {
     this.grant = grant;
+    this.#generation = latestGeneration(grant.claims);
     this.link = link;
     this.#events = events;
     this.#results = results;
