@@ -14,17 +14,22 @@ export type { ActorClass, ActorHandle, RemoteFunction, RemoteMethod } from "./ap
 export { map, type MapOptions, type Settled } from "./api/map.ts";
 export { runtimeContext, type RuntimeContext } from "./api/runtime-context.ts";
 export {
-  type ActorSummary,
   availableResources,
   clusterResources,
+  explain,
   listActors,
   listJobs,
+  listObjects,
+  listTasks,
   listWorkers,
-  type NodeState,
   nodes,
   storeUsage,
-  type WorkerState,
+  timeline,
 } from "./api/state.ts";
 export { registerCodec } from "./values/class-registry.ts";
 export { type GetOptions, ObjectRef } from "./worker/object-ref.ts";
 export { ObjectRefStream } from "./worker/object-stream.ts";
+export type { ActorState, JobState, NodeState, StoreUsage, WorkerState } from "./worker/cluster-state.ts";
+export type { TraceEvent } from "./worker/chrome-trace.ts";
+export type { Explanation } from "./worker/object-explainer.ts";
+export type { ObjectState, TaskState } from "./worker/state-rows.ts";

@@ -227,6 +227,10 @@ function propertyOf(handle: object, record: ActorRecord, name: string | symbol):
   return undefined;
 }
 
+export function isActorHandle(value: object): boolean {
+  return records.has(value);
+}
+
 export function recordOf(handle: unknown): ActorRecord {
   const record = typeof handle === "object" && handle !== null ? records.get(handle) : undefined;
   if (record === undefined) throw new RaiaError("INVALID_ARGUMENT", { expected: "an actor handle", got: typeof handle });

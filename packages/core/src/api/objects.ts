@@ -3,6 +3,7 @@ import { RaiaError } from "../base/errors.ts";
 import type { WaitOptions } from "../worker/object-reader.ts";
 import { type GetOptions, ObjectRef } from "../worker/object-ref.ts";
 import { ObjectRefStream } from "../worker/object-stream.ts";
+import { creationSite } from "./creation-site.ts";
 import { existingRuntime, needRuntime } from "./init.ts";
 
 /** The values behind refs: of one, of an array in its order, or of a record under its keys. */
@@ -16,7 +17,7 @@ export type Values<R> = R extends ObjectRef<infer T> ? T : { -readonly [K in key
  */
 export function put<T>(value: T): ObjectRef<T> {
   if (ObjectRef.isRef(value)) throw new RaiaError("INVALID_ARGUMENT", { call: "put", reason: "the value is a ref already" });
-  return needRuntime().put(value, "put");
+  return needRuntime().put(value, creationSite(put));
 }
 
 /**

@@ -1,68 +1,39 @@
-/** What the cluster is doing, for programs and for the command line. */
-import { toCounts } from "../base/resources.ts";
+/** What the cluster is doing, for programs. */
+import type { ActorState, JobState, Limited, NodeState, StoreUsage, WorkerState } from "../worker/cluster-state.ts";
+import type { TraceEvent } from "../worker/chrome-trace.ts";
+import type { Explanation } from "../worker/object-explainer.ts";
+import { ObjectRef } from "../worker/object-ref.ts";
+import type { ObjectState, TaskState } from "../worker/state-rows.ts";
+import type { WorkerRuntime } from "../worker/worker-runtime.ts";
+import { isActorHandle, recordOf } from "./actor-class.ts";
 import { existingRuntime } from "./init.ts";
 
-export interface WorkerState {
-  readonly workerId: string;
-  readonly pid: number;
-  /** `task`, `actor` or `driver`. */
-  readonly kind: string;
-  readonly state: string;
-  readonly jobId: string;
-  /** Names of the tasks or actors that it has. */
-  readonly running: readonly string[];
-  /** Private memory; absent where it cannot be told. */
-  readonly residentBytes?: number | undefined;
-}
-
-/** The processes of this node: workers and drivers. */
+/** The processes of the cluster: workers and drivers. */
 export async function listWorkers(): Promise<readonly WorkerState[]> {
-  const { workers } = await existingRuntime().process.listWorkers({});
-  return workers;
+  return (await joined()).state.workers();
 }
 
-export interface ActorSummary {
-  readonly actorId: string;
-  readonly className: string;
-  readonly name?: string | undefined;
-  readonly namespace: string;
-  readonly jobId: string;
-  readonly state: string;
-  readonly restarts: number;
-  readonly pid?: number | undefined;
+/** Tasks under way, and those that ended as long as they are remembered (the last 20,000 events of a job). */
+export async function listTasks(options?: Limited): Promise<readonly TaskState[]> {
+  return (await (await joined()).state.tasks(options)).rows;
 }
 
-/** Actors, dead ones included as long as control remembers them. */
-export async function listActors({ limit = 1000 }: { readonly limit?: number } = {}): Promise<readonly ActorSummary[]> {
-  const { actors } = await existingRuntime().control.listActors({ limit });
-  return actors;
+/** Actors, dead ones included as long as they are remembered. */
+export async function listActors(options?: Limited): Promise<readonly ActorState[]> {
+  return (await (await joined()).state.actors(options)).rows;
 }
 
-export async function listJobs(): Promise<
-  readonly { readonly jobId: string; readonly state: string; readonly driverPid: number; readonly entrypoint: string }[]
-> {
-  const { jobs } = await existingRuntime().control.listJobs({});
-  return jobs;
+/** Objects of all processes, the largest first. */
+export async function listObjects(options?: Limited): Promise<readonly ObjectState[]> {
+  return (await (await joined()).state.objects(options)).rows;
 }
 
-export interface NodeState {
-  readonly nodeId: string;
-  readonly state: string;
-  /** In whole units: `{ CPU: 2 }`. */
-  readonly total: Readonly<Record<string, number>>;
-  readonly available: Readonly<Record<string, number>>;
-  readonly labels: Readonly<Record<string, string>>;
+export async function listJobs(): Promise<readonly JobState[]> {
+  return (await joined()).state.jobs();
 }
 
 export async function nodes(): Promise<readonly NodeState[]> {
-  const { nodes: rows } = await existingRuntime().control.listNodes({});
-  return rows.map(({ nodeId, state, total, available, labels }) => ({
-    nodeId,
-    state,
-    total: toCounts(total),
-    available: toCounts(available),
-    labels,
-  }));
+  return (await joined()).state.nodes();
 }
 
 /** All that the nodes have, in whole units. */
@@ -81,8 +52,33 @@ function sum(sets: readonly Readonly<Record<string, number>>[]): Record<string, 
   return total;
 }
 
-/** The store of this node: capacity, use, spilled bytes, top owners. */
-export async function storeUsage(): Promise<unknown> {
-  const { facts } = await existingRuntime().process.nodeStatus({});
-  return (facts as { readonly store?: unknown }).store;
+/** Shared memory of each node in bytes: capacity, use, what is read now, what is on disk, top owners. */
+export async function storeUsage(): Promise<readonly { readonly nodeId: string; readonly usage: StoreUsage }[]> {
+  return (await joined()).state.storeUsage();
+}
+
+/**
+ * What happened to this job's tasks, as events of the Trace Event Format, which chrome://tracing and ui.perfetto.dev draw:
+ * calls, how long each waited for a worker, how long it ran, how long each `get` took. A second behind.
+ */
+export async function timeline(): Promise<readonly TraceEvent[]> {
+  const runtime = await joined();
+  const { events } = await runtime.state.timeline({ jobId: runtime.jobId });
+  return events;
+}
+
+/** Says why a value is not there yet, or how an actor stands. Answers at once, even when an owner does not. */
+export async function explain(target: ObjectRef | object): Promise<Explanation> {
+  const runtime = existingRuntime();
+  if (ObjectRef.isRef(target)) return runtime.explainer.explain(ObjectRef.entryOf(target));
+  if (!isActorHandle(target)) ObjectRef.entryOf(target);
+  const { client } = recordOf(target);
+  if (!runtime.isJoined) return { state: "waiting", reasons: ["this process has not joined its cluster yet"] };
+  return runtime.control.explainActor({ actorId: client.actorId });
+}
+
+async function joined(): Promise<WorkerRuntime> {
+  const runtime = existingRuntime();
+  await runtime.joined;
+  return runtime;
 }

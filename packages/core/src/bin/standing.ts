@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { realClock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import { newWorkerId } from "../base/ids.ts";
-import type { Labels } from "../base/labels.ts";
+import { type Labels, parseLabels } from "../base/labels.ts";
 import { isSameProcess, processMark } from "../base/process-mark.ts";
 import { realRandom } from "../base/random.ts";
-import type { ResourceOptions } from "../base/resources.ts";
+import { parseResources, type ResourceOptions } from "../base/resources.ts";
 import { type FoundSession, findSessions, makeSessionDirectory } from "../base/session-directory.ts";
 import { sessionNames, sessionRoots } from "../base/session-roots.ts";
 import { pruneLogs } from "../base/session-logs.ts";
@@ -23,6 +23,8 @@ export interface StandingOptions extends ResourceOptions {
   readonly objectStoreMemory?: number | undefined;
   readonly spillDirectory?: string | undefined;
   readonly labels?: Labels | undefined;
+  /** Gives the start up: nothing is left of it. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface StandingCluster {
@@ -36,7 +38,7 @@ export interface StandingCluster {
 
 /** How long a head may take to say that it is there; one that is stopped never does. */
 const ANSWER_TIMEOUT_MS = 1_000;
-const STOP_TIMEOUT_MS = 10_000;
+const STOP_GRACE_MS = 10_000;
 const STOP_POLL_MS = 20;
 
 /**
@@ -45,11 +47,15 @@ const STOP_POLL_MS = 20;
  * @throws {RaiaError} CLUSTER_START_FAILED with what it said, or when this user has a standing cluster already
  */
 export async function startStanding({
+  signal: stopSignal,
   objectStoreMemory,
   spillDirectory,
   labels = {},
   ...resources
 }: StandingOptions): Promise<StandingCluster> {
+  // What the head would refuse is refused here, where somebody reads it.
+  parseResources(resources);
+  parseLabels(labels);
   const [other] = await findStanding();
   if (other !== undefined) {
     throw new RaiaError("CLUSTER_START_FAILED", {
@@ -73,8 +79,13 @@ export async function startStanding({
     launch: { execArgv: [], cwd: process.cwd() },
   });
   const ended = new Promise<string>((resolve) => child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`)));
+  const aborted = new Promise<never>((_, reject) => {
+    stopSignal?.addEventListener("abort", () => reject(new RaiaError("CLUSTER_START_FAILED", { reason: "it was interrupted" })), {
+      once: true,
+    });
+  });
   try {
-    await ready;
+    await Promise.race([ready, aborted]);
   } catch (error) {
     child.kill("SIGKILL");
     session.remove();
@@ -149,12 +160,12 @@ async function connectTo(sessionPath: string): Promise<Connection> {
  *
  * @returns whether it had to be killed
  */
-export async function stopStanding({ pid }: Pick<FoundSession, "pid">): Promise<boolean> {
+export async function stopStanding({ pid }: Pick<FoundSession, "pid">, { graceMs = STOP_GRACE_MS } = {}): Promise<boolean> {
   const mark = processMark(pid);
   let isKilled = false;
   let isThere = signal(pid, "SIGTERM");
   for (let waitedMs = 0; isThere; waitedMs += STOP_POLL_MS) {
-    if (waitedMs >= STOP_TIMEOUT_MS && !isKilled) {
+    if (waitedMs >= graceMs && !isKilled) {
       isKilled = true;
       signal(pid, "SIGKILL");
     }

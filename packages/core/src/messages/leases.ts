@@ -94,6 +94,8 @@ export const WorkerRow = struct("WorkerRow", {
   running: list(str),
   residentBytes: opt(u53),
   facts: opt(plain),
+  /** Where its owner service can be dialled; absent while it starts. */
+  address: opt(str),
 });
 export const ListWorkers = message(33, "ListWorkers", {});
 export const WorkerList = message(34, "WorkerList", { workers: list(WorkerRow) });

@@ -1,5 +1,5 @@
 /** Owner service: every process that owns objects answers for them to those who borrow. */
-import { bool, bytes, list, oneOf, opt, str, u53 } from "../wire/schema.ts";
+import { bool, bytes, list, oneOf, opt, str, struct, u53 } from "../wire/schema.ts";
 import { message, oneWay, service, unary } from "../wire/service.ts";
 import { Done, RefAddress } from "./common.ts";
 
@@ -26,9 +26,40 @@ export const FreeOwned = message(85, "FreeOwned", { sequences: list(u53) });
 /** cancel() by somebody who borrows the ref. */
 export const CancelOwned = message(86, "CancelOwned", { sequence: u53, force: bool, recursive: bool });
 
-/** For `raia memory` and `raia list objects`. */
+export const OwnedObject = struct("OwnedObject", {
+  id: str,
+  /** pending, inline, stored, error, or freed */
+  state: str,
+  bytes: u53,
+  /** Refs in the owner itself. */
+  handles: u53,
+  /** What else keeps it there: tasks that take it, values that contain it. */
+  holds: u53,
+  /** Other processes with refs. */
+  borrowers: u53,
+  /** Where it was put, or the function that makes it. */
+  site: str,
+  nodeId: opt(str),
+});
+export const OwnedTask = struct("OwnedTask", {
+  taskId: str,
+  name: str,
+  jobId: str,
+  /** waiting (for arguments), queued, assigned (to a worker that has not begun it), running */
+  state: str,
+  attempt: u53,
+  actorId: opt(str),
+  /** Where it was sent. */
+  workerId: opt(str),
+  pid: opt(u53),
+});
+/** For `raia memory` and the lists: the newest, and how many there are of both together. */
 export const ListOwned = message(87, "ListOwned", { limit: u53 });
-export const OwnedList = message(88, "OwnedList", { objects: bytes, tasks: bytes, total: u53 });
+export const OwnedList = message(88, "OwnedList", { objects: list(OwnedObject), tasks: list(OwnedTask), total: u53 });
+
+/** Why a value is not there yet, as its owner sees it. */
+export const ExplainOwned = message(90, "ExplainOwned", { sequence: u53 });
+export const OwnedExplanation = message(91, "OwnedExplanation", { state: str, reasons: list(str) });
 
 export const ownerService = service("owner", {
   getObject: unary(GetObject, ObjectReply),
@@ -37,5 +68,6 @@ export const ownerService = service("owner", {
   freeOwned: oneWay(FreeOwned),
   cancelOwned: oneWay(CancelOwned),
   listOwned: unary(ListOwned, OwnedList),
+  explainOwned: unary(ExplainOwned, OwnedExplanation),
   ping: unary(message(89, "Ping", {}), Done),
 });

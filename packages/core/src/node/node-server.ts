@@ -9,7 +9,15 @@ import type { Random } from "../base/random.ts";
 import type { ResourceSet } from "../base/resources.ts";
 import type { DeathCause } from "../messages/common.ts";
 import { type ActorSpec, type ActorStarted, controlService, nodeControlService, nodeReports } from "../messages/control.ts";
-import { leaseEvents, leaseService, type LeaseReply, outputEvents, processService, type RegisterProcess } from "../messages/leases.ts";
+import {
+  leaseEvents,
+  leaseService,
+  type LeaseReply,
+  outputEvents,
+  processService,
+  type RegisterProcess,
+  type WorkerRow,
+} from "../messages/leases.ts";
 import { storeService } from "../messages/objects.ts";
 import { hostService } from "../messages/tasks.ts";
 import type { Arena } from "../store/arena.ts";
@@ -74,6 +82,7 @@ interface Member {
   readonly slot: number;
   jobId: string;
   readonly pid: number;
+  readonly address: string;
 }
 
 interface HostedActor {
@@ -244,7 +253,7 @@ export class NodeServer {
     if (kind === "worker" && worker === undefined)
       throw new RaiaError("AUTHENTICATION", { reason: "this node did not start that worker", worker: workerId.slice(0, 8) });
     const slot = worker?.arenaSlot ?? this.#pool.takeSlot();
-    const member: Member = { workerId, kind, connection, slot, jobId: request.jobId ?? "", pid };
+    const member: Member = { workerId, kind, connection, slot, jobId: request.jobId ?? "", pid, address };
     this.#members.set(workerId, member);
     connection.onClosed(() => this.#memberGone(member, worker));
     // The reply must be on its way before a lease names the worker.
@@ -549,7 +558,11 @@ export class NodeServer {
       pendingLeases: this.#queue.pendingCount,
       askedBack: this.#askedBack.size,
       members: this.#members.size,
-      actors: [...this.#actors.values()].map(({ spec, incarnation, worker }) => ({ actorId: spec.actorId, incarnation, workerId: worker?.workerId })),
+      actors: [...this.#actors.values()].map(({ spec, incarnation, worker }) => ({
+        actorId: spec.actorId,
+        incarnation,
+        workerId: worker?.workerId,
+      })),
       workers: [...this.#pool.all()].map(({ workerId, state, leaseIds, actorIds }) => ({
         workerId,
         state: state.kind,
@@ -562,9 +575,7 @@ export class NodeServer {
 
   // -- looking ----------------------------------------------------------------------------------------------------
 
-  #listWorkers(): {
-    workers: { workerId: string; pid: number; kind: string; state: string; jobId: string; running: string[]; residentBytes?: number }[];
-  } {
+  #listWorkers(): { workers: Infer<typeof WorkerRow>[] } {
     const workers = [...this.#pool.all()].map((worker) => {
       const running = [...worker.leaseIds].map((leaseId) => this.#queue.lease(leaseId)?.request.demand.name ?? "");
       const actors = [...worker.actorIds].map((actorId) => this.#actors.get(actorId)?.spec.className ?? "");
@@ -577,11 +588,12 @@ export class NodeServer {
         jobId: worker.jobId ?? "",
         running: [...running, ...actors],
         ...(residentBytes !== undefined && { residentBytes }),
+        ...(worker.address !== "" && { address: worker.address }),
       };
     });
     const drivers = [...this.#members.values()]
       .filter((member) => member.kind === "driver")
-      .map(({ workerId, pid, jobId }) => ({ workerId, pid, kind: "driver", state: "busy", jobId, running: [] }));
+      .map(({ workerId, pid, jobId, address }) => ({ workerId, pid, kind: "driver", state: "busy", jobId, running: [], address }));
     return { workers: [...workers, ...drivers] };
   }
 

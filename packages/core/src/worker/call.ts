@@ -33,10 +33,19 @@ export interface Dependency {
 /** Where a call is. */
 export const callState = { waiting: 0, queued: 1, pushed: 2, settled: 3 } as const;
 
+/** The process that has a call. */
+export interface Whereabouts {
+  readonly workerId: string;
+  readonly pid: number;
+  readonly hasBegun: boolean;
+}
+
 /** What holds a call that is not settled: a queue, a lease, an actor. */
 export interface CallSlotHolder {
   /** Stops the call if it can still be stopped; called once. */
   cancelCall(call: Call, force: boolean, recursive: boolean): void;
+  /** Where the call is; absent where no process has it. */
+  whereabouts?(call: Call): Whereabouts;
   /** The consumer of a stream has taken so many items. */
   streamCredit?(call: Call, consumed: number): void;
   /** The consumer wants no more. */

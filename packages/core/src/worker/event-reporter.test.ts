@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeClock } from "../base/fake-clock.ts";
-import { EventReporter, REPORT_EVERY_MS } from "./event-reporter.ts";
+import { EventReporter, REPORT_EVERY_MS, type TaskReport } from "./event-reporter.ts";
 import { EventRing, eventKind } from "./event-ring.ts";
 
 const owner = "a".repeat(56);
@@ -10,7 +10,7 @@ function setUp() {
   const clock = new FakeClock();
   const ring = new EventRing();
   const reporter = new EventReporter(ring, clock, { workerId: "me", pid: 7 });
-  const reports: Parameters<Parameters<EventReporter["begin"]>[1]>[0][] = [];
+  const reports: TaskReport[] = [];
   const submitted = (sequence: number, jobId = "j"): void => {
     ring.add(eventKind.submitted, sequence, owner, clock.nowMs(), clock.nowMs(), "f", 0, jobId);
   };
@@ -21,7 +21,7 @@ test("event reporter: what happens within a second goes in one report, and silen
   const { clock, ring, begin, submitted, reports } = setUp();
   begin();
   clock.advance(10 * REPORT_EVERY_MS);
-  assert.deepEqual(reports, []);
+  assert.equal(reports.length, 0);
 
   submitted(1);
   clock.advance(REPORT_EVERY_MS - 1);

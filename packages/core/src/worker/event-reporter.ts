@@ -8,7 +8,7 @@ import type { ReportTaskEvents } from "../messages/control.ts";
 import type { Infer } from "../wire/schema.ts";
 import { type EventRing, eventKind, type RecordedEvent } from "./event-ring.ts";
 
-type Report = Infer<typeof ReportTaskEvents>;
+export type TaskReport = Infer<typeof ReportTaskEvents>;
 
 export const REPORT_EVERY_MS = 1000;
 
@@ -24,7 +24,7 @@ export class EventReporter {
   readonly #clock: Clock;
   readonly #self: { readonly workerId: string; readonly pid: number };
   #jobId = "";
-  #send: ((report: Report) => void) | undefined;
+  #send: ((report: TaskReport) => void) | undefined;
   #timer: Timer | undefined;
 
   constructor(ring: EventRing, clock: Clock, self: { readonly workerId: string; readonly pid: number }) {
@@ -35,7 +35,7 @@ export class EventReporter {
   }
 
   /** From now on there is somebody to tell; what happened before, when the job was not known yet, goes with the first report. */
-  begin(jobId: string, send: (report: Report) => void): void {
+  begin(jobId: string, send: (report: TaskReport) => void): void {
     this.#jobId = jobId;
     this.#send = send;
     this.#arm();
@@ -60,7 +60,7 @@ export class EventReporter {
   #toWire(
     { kind, sequence, ownerId, startMs, endMs, name, attempt, jobId }: RecordedEvent,
     wallOffsetMs: number,
-  ): Report["events"][number] {
+  ): TaskReport["events"][number] {
     return {
       taskId: taskIdOf(ownerId, sequence),
       name,

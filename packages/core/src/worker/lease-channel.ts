@@ -7,7 +7,7 @@ import type { Infer } from "../wire/schema.ts";
 import { claimRecall, hasStarted, latestGeneration, nextGeneration, queuedWord } from "../base/claim-word.ts";
 import type { DeathCause } from "../messages/common.ts";
 import type { LeaseReply } from "../messages/leases.ts";
-import { type Call, type CallSlotHolder, callState } from "./call.ts";
+import { type Call, type CallSlotHolder, callState, type Whereabouts } from "./call.ts";
 import type { CallResults, ResultOrigin } from "./call-results.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import { type Push, writePush } from "./task-frames.ts";
@@ -240,6 +240,12 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   /** Whether the slot still holds the call that was claimed with that word. */
   isBusyWith(slot: number, claim: number): boolean {
     return this.#slots[slot]?.claim === claim && !this.isLost;
+  }
+
+  /** Where a call that was pushed here is. */
+  whereabouts(call: Call): Whereabouts {
+    const hasBegun = call.slot >= 0 && hasStarted(this.grant.claims, call.slot, call.claim);
+    return { workerId: this.grant.workerId, pid: this.grant.pid, hasBegun };
   }
 
   /** After the worker's death: what it had begun, and what it had not. */

@@ -1,27 +1,33 @@
 /** Answers for the objects that this process owns. */
-import { packPlain } from "../wire/plain-codec.ts";
 import type { Handlers } from "../wire/service.ts";
 import type { Infer } from "../wire/schema.ts";
 import { RaiaError } from "../base/errors.ts";
 import { ByteWriter } from "../base/byte-writer.ts";
-import type { ObjectReply, ownerService } from "../messages/owners.ts";
+import type { ObjectReply, OwnedList, ownerService } from "../messages/owners.ts";
 import { tryEncodeSmall } from "../values/value-codec.ts";
 import type { Connection } from "../wire/connection.ts";
 import { Call } from "./call.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
+import type { Explanation } from "./object-explainer.ts";
 import type { Failure } from "./object-reader.ts";
+import { objectRow, taskRow } from "./owned-rows.ts";
 import type { ReferenceTable } from "./references.ts";
 import type { TaskSubmitter } from "./task-submitter.ts";
 
 type Reply = Infer<typeof ObjectReply>;
 
+/** How many objects and tasks one listing may ask for: what an owner can pack without being missed elsewhere. */
+const MAX_LISTED = 10_000;
+
 export class OwnerServer {
   readonly #table: ReferenceTable;
   readonly #submitter: TaskSubmitter;
+  readonly #explain: (entry: ObjectEntry) => Promise<Explanation>;
 
-  constructor(table: ReferenceTable, submitter: TaskSubmitter) {
+  constructor(table: ReferenceTable, submitter: TaskSubmitter, explain: (entry: ObjectEntry) => Promise<Explanation>) {
     this.#table = table;
     this.#submitter = submitter;
+    this.#explain = explain;
   }
 
   handlers(): Handlers<typeof ownerService, Connection> {
@@ -54,7 +60,11 @@ export class OwnerServer {
         const task = this.#table.exportedEntry(sequence)?.task;
         if (task instanceof Call) this.#submitter.cancel(task, force, recursive);
       },
-      listOwned: ({ limit }) => this.#list(limit),
+      listOwned: ({ limit }) => this.#list(Math.min(limit, MAX_LISTED)),
+      explainOwned: async ({ sequence }) => {
+        for (const entry of this.#table.owned()) if (entry.sequence === sequence) return this.#explain(entry);
+        return { state: "unknown", reasons: ["its owner does not know it (any more)"] };
+      },
       ping: () => ({}),
     };
   }
@@ -81,32 +91,15 @@ export class OwnerServer {
     }
   }
 
-  #list(limit: number): { objects: Uint8Array; tasks: Uint8Array; total: number } {
-    const objects: unknown[] = [];
-    const tasks: unknown[] = [];
+  #list(limit: number): Infer<typeof OwnedList> {
+    const objects: ReturnType<typeof objectRow>[] = [];
+    const tasks: NonNullable<ReturnType<typeof taskRow>>[] = [];
     for (const entry of this.#table.owned()) {
-      if (entry.task instanceof Call) {
-        if (tasks.length < limit)
-          tasks.push({ name: entry.task.template.name, state: entry.task.state, attempt: entry.task.attempt, id: this.#table.idOf(entry) });
-      } else if (objects.length < limit) {
-        const bytes =
-          entry.state === objectState.stored
-            ? (entry.payload as StoredAt).sizeBytes
-            : entry.payload instanceof Uint8Array
-              ? entry.payload.length
-              : 0;
-        objects.push({
-          id: this.#table.idOf(entry),
-          state: entry.state,
-          handles: entry.handles,
-          holds: entry.holds,
-          borrowers: entry.borrowers?.size ?? 0,
-          site: entry.site,
-          bytes,
-        });
-      }
+      if (objects.length < limit) objects.push(objectRow(entry));
+      const task = tasks.length < limit ? taskRow(entry) : undefined;
+      if (task !== undefined) tasks.push(task);
       if (objects.length >= limit && tasks.length >= limit) break;
     }
-    return { objects: packPlain(objects), tasks: packPlain(tasks), total: this.#table.ownedCount };
+    return { objects, tasks, total: this.#table.ownedCount };
   }
 }

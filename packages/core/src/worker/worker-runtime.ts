@@ -29,12 +29,14 @@ import { ByteWriter } from "../base/byte-writer.ts";
 import { Call, type CallTemplate } from "./call.ts";
 import { ArgumentWriter, MAX_INLINE_BYTES } from "./call-arguments.ts";
 import { CallResults } from "./call-results.ts";
+import { ClusterState } from "./cluster-state.ts";
 import { EventReporter } from "./event-reporter.ts";
 import { EventRing, eventKind } from "./event-ring.ts";
 import { Executor } from "./executor.ts";
 import { type FunctionCodec, FunctionTable } from "./functions.ts";
 import type { ObjectEntry } from "./object-entry.ts";
 import { objectState } from "./object-entry.ts";
+import { ObjectExplainer } from "./object-explainer.ts";
 import { ObjectReader } from "./object-reader.ts";
 import { ObjectRefStream } from "./object-stream.ts";
 import type { ObjectRef } from "./object-ref.ts";
@@ -132,6 +134,7 @@ export class WorkerRuntime {
   readonly #reporter: EventReporter;
   readonly spinner: Spinner;
   readonly executor: Executor;
+  readonly explainer: ObjectExplainer;
   readonly #deps: RuntimeDependencies;
   readonly #arguments: ArgumentWriter;
   readonly #store: StoreAdapter;
@@ -221,7 +224,20 @@ export class WorkerRuntime {
       },
       this.reader,
     );
-    const ownerServer = new OwnerServer(this.table, this.submitter);
+    this.explainer = new ObjectExplainer(
+      this.submitter,
+      {
+        isJoined: () => this.isJoined,
+        explainLease: (leaseId) => this.lease.explainLease({ leaseId }),
+        explainActor: (actorId) => this.control.explainActor({ actorId }),
+        explainAtOwner: async (owner, sequence) => {
+          const connection = await this.endpoint.dial(owner.address);
+          return { ...(await (await this.#dialOwner(owner)).explainOwned({ sequence })), pid: connection.peerPid };
+        },
+      },
+      deps.clock,
+    );
+    const ownerServer = new OwnerServer(this.table, this.submitter, (entry) => this.explainer.explain(entry));
     const events = {
       connected: (connection: Connection) => {
         connection.serve(ownerService, ownerServer.handlers());
@@ -230,6 +246,11 @@ export class WorkerRuntime {
       },
     };
     this.endpoint = new Endpoint(deps.transport, deps.identity, events, deps.kind === "driver");
+  }
+
+  /** What the cluster is doing. */
+  get state(): ClusterState {
+    return new ClusterState({ clock: this.clock, control: this.#control, dial: (address) => this.endpoint.dial(address) });
   }
 
   /** For ids that are made before this process has joined. */
@@ -593,7 +614,7 @@ export class WorkerRuntime {
   ): { client: ActorClient; scope: ObjectEntry; registered: Promise<string> } {
     const encoded = this.#arguments.encode(args);
     // Arguments were read: from here on nothing the caller does to them matters.
-    const scope = this.table.own(this.table.takeSequences(1), spec.className);
+    const scope = this.table.own(this.table.takeSequences(1), `handle of ${spec.className}`);
     scope.settle(objectState.value, undefined);
     const client = this.actorClient(spec.actorId, spec.jobId);
     const dependencies = encoded.dependencies ?? [];

@@ -1,0 +1,118 @@
+/** Says what a value waits for: its arguments, a worker, its actor, or its code to end. Asks only those who know. */
+import type { Clock } from "../base/clock.ts";
+import { RaiaError } from "../base/errors.ts";
+import { shortId } from "../base/ids.ts";
+import type { OwnerAddress } from "../messages/common.ts";
+import { Call, callState } from "./call.ts";
+import { type ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
+import type { Failure } from "./object-reader.ts";
+import type { Shape, TaskSubmitter } from "./task-submitter.ts";
+
+export interface Explanation {
+  /** One word: ready, failed, waiting, queued, assigned, running, or an actor's state. */
+  readonly state: string;
+  /** Why it stands so, for people; the nearest cause first. */
+  readonly reasons: readonly string[];
+}
+
+export interface ExplainCalls {
+  readonly isJoined: () => boolean;
+  explainLease(leaseId: string): Promise<Explanation>;
+  explainActor(actorId: string): Promise<Explanation>;
+  /** Also says which process that is. */
+  explainAtOwner(owner: OwnerAddress, sequence: number): Promise<Explanation & { readonly pid: number }>;
+}
+
+/** Longer than any loop that lives takes for an answer. */
+export const OWNER_ANSWER_MS = 1_000;
+
+export class ObjectExplainer {
+  readonly #submitter: TaskSubmitter;
+  readonly #calls: ExplainCalls;
+  readonly #clock: Clock;
+
+  constructor(submitter: TaskSubmitter, calls: ExplainCalls, clock: Clock) {
+    this.#submitter = submitter;
+    this.#calls = calls;
+    this.#clock = clock;
+  }
+
+  async explain(entry: ObjectEntry): Promise<Explanation> {
+    if (entry.isSettled) return settledExplanation(entry);
+    if (entry.owner !== undefined) return this.#askOwner(entry.owner, entry.sequence);
+    const call = entry.task;
+    if (!(call instanceof Call)) return { state: "pending", reasons: ["its value is being stored"] };
+    if (!this.#calls.isJoined()) return { state: "waiting", reasons: ["this process has not joined its cluster yet"] };
+    const open = call.dependencies?.filter((dependency) => !dependency.entry.isSettled) ?? [];
+    if (open.length > 0)
+      return { state: "waiting", reasons: open.map((dependency) => `for argument ${dependency.index}: ${describe(dependency.entry)}`) };
+    if (call.actorId !== undefined) return this.#explainActorCall(call, call.actorId);
+    if (call.state === callState.pushed) return pushedExplanation(call);
+    if (call.state === callState.waiting) return { state: "waiting", reasons: ["its code or its arguments are being sent"] };
+    return this.#explainQueued(call);
+  }
+
+  async #askOwner(owner: OwnerAddress, sequence: number): Promise<Explanation> {
+    const late = new Promise<Explanation>((resolve) =>
+      this.#clock.after(OWNER_ANSWER_MS, () =>
+        resolve({ state: "unknown", reasons: [`its owner ${shortId(owner.workerId)} has not run its loop for ${OWNER_ANSWER_MS} ms`] }),
+      ),
+    );
+    const asked = this.#calls.explainAtOwner(owner, sequence).then(
+      ({ state, reasons, pid }) => ({ state, reasons: reasons.map((reason) => `owner pid ${pid}: ${reason}`) }),
+      (error: unknown) => ({ state: "lost", reasons: [RaiaError.is(error) ? error.message : String(error)] }),
+    );
+    return Promise.race([asked, late]);
+  }
+
+  async #explainActorCall(call: Call, actorId: string): Promise<Explanation> {
+    const { state, reasons } = await this.#calls.explainActor(actorId);
+    const actor = `actor ${shortId(actorId)}`;
+    if (state !== "alive") return { state: "queued", reasons: [`its ${actor} is ${state}`, ...reasons] };
+    if (call.state !== callState.pushed) return { state: "queued", reasons: [`behind other calls of this process to its ${actor}`] };
+    return { state: "assigned", reasons: [`its ${actor} has the call: it runs, or waits behind others there`] };
+  }
+
+  async #explainQueued(call: Call): Promise<Explanation> {
+    const shape = shapeOf(this.#submitter, call);
+    if (shape === undefined) return { state: "queued", reasons: [] };
+    const ahead = [...shape.queue].indexOf(call);
+    const reasons = ahead > 0 ? [`${ahead} calls of the same kind are ahead of it in this process`] : [];
+    if (shape.leases.length > 0) reasons.push(`${shape.leases.length} workers are at work for this kind of call`);
+    const [request] = shape.requests;
+    if (request !== undefined) reasons.push(...(await this.#calls.explainLease(request)).reasons);
+    return { state: "queued", reasons };
+  }
+}
+
+function settledExplanation(entry: ObjectEntry): Explanation {
+  switch (entry.state) {
+    case objectState.stored: {
+      const { nodeId, sizeBytes } = entry.payload as StoredAt;
+      return { state: "ready", reasons: [`${sizeBytes} bytes are stored on node ${shortId(nodeId)}`] };
+    }
+    case objectState.error:
+      return { state: "failed", reasons: ["its code threw: get the ref to see what"] };
+    case objectState.failure:
+      return { state: "failed", reasons: [(entry.payload as Failure).code] };
+    default:
+      return { state: "ready", reasons: ["the value is with its owner"] };
+  }
+}
+
+function pushedExplanation(call: Call): Explanation {
+  const where = call.holder?.whereabouts?.(call);
+  if (where === undefined) return { state: "assigned", reasons: [] };
+  return where.hasBegun
+    ? { state: "running", reasons: [`in process ${where.pid}`] }
+    : { state: "assigned", reasons: [`behind another call in process ${where.pid}, which has not begun it`] };
+}
+
+function describe(entry: ObjectEntry): string {
+  return `${entry.site === "" ? "an object" : entry.site} (${shortId(entry.table.idOf(entry))}-${entry.sequence.toString(16)})`;
+}
+
+function shapeOf(submitter: TaskSubmitter, call: Call): Shape | undefined {
+  for (const shape of submitter.shapes()) if ([...shape.queue].includes(call)) return shape;
+  return undefined;
+}
