@@ -1,50 +1,96 @@
-/** The `raia` command. Each subcommand is loaded when it is called: help and errors cost no more than they need. */
+/**
+ * The `raia` command. Each subcommand is loaded when it is called: help and errors cost no more than they need.
+ *
+ * Exit codes: 0 done, 1 it could not be done, 2 it was called wrongly.
+ */
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
-import { fail } from "./print.ts";
+import { enableCompileCache } from "node:module";
+import { Command, Option } from "commander";
+import { bytes, count, keyValues, number } from "./arguments.ts";
+import type { ListOptions } from "./commands/list.ts";
+import type { MemoryOptions } from "./commands/memory.ts";
+import type { StartOptions } from "./commands/start.ts";
+import type { StopOptions } from "./commands/stop.ts";
+import type { TimelineOptions } from "./commands/timeline.ts";
+import type { MicrobenchmarkOptions } from "./microbenchmark/microbenchmark.ts";
+import type { AddressOption } from "./observe.ts";
+import { EXIT_MISUSE, endQuietlyWhenNobodyReads, fail } from "./print.ts";
 
+enableCompileCache?.();
+endQuietlyWhenNobodyReads();
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
 
 const program = new Command("raia")
   .description("Runs and looks at Raia clusters on this machine.")
   .version(version)
-  .showHelpAfterError("(raia --help shows what there is)");
+  .showHelpAfterError("(raia --help shows what there is)")
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_MISUSE));
+
+const address = () =>
+  new Option("--address <path>", "session directory of the cluster (default: RAIA_ADDRESS, else this user's standing one)");
 
 program
   .command("start")
   .description("start a cluster that stands by itself")
   .requiredOption("--head", "start its head (the only kind on one machine)")
-  .option("--num-cpus <count>", "CPUs to offer (default: those of the machine)", Number)
-  .option("--num-gpus <count>", "GPUs to offer (default: those found)", Number)
-  .option("--memory <bytes>", "memory to offer", Number)
+  .option("--num-cpus <count>", "CPUs to offer (default: those of the machine)", number)
+  .option("--num-gpus <count>", "GPUs to offer (default: those found)", number)
+  .option("--memory <size>", "memory to offer to tasks, such as 8GiB", bytes)
   .option("--resources <json>", 'other resources, as {"name": count}')
-  .option("--object-store-memory <bytes>", "shared memory for objects (default: 30 % of memory)", Number)
-  .action(async (options: Record<string, unknown>) => (await import("./commands/start.ts")).start(options));
+  .option("--labels <labels>", "labels of the node, as key=value,key=value", keyValues)
+  .option("--object-store-memory <size>", "shared memory for objects (default: 30 % of memory)", bytes)
+  .option("--spill-directory <path>", "where objects go when shared memory is full (default: in the session's directory)")
+  .option("--block", "stay until the cluster ends; Ctrl-C ends it")
+  .action(async (options: StartOptions) => (await import("./commands/start.ts")).start(options));
 
 program
   .command("stop")
   .description("stop this user's standing clusters")
-  .action(async () => (await import("./commands/stop.ts")).stop());
+  .option("--force", "kill at once, without letting workers end")
+  .action(async (options: StopOptions) => (await import("./commands/stop.ts")).stop(options));
 
 program
   .command("status")
-  .description("resources, workers and jobs")
-  .option("--address <path>", "session directory of the cluster (default: this user's running one)")
-  .action(async (options: Record<string, unknown>) => (await import("./commands/status.ts")).status(options));
+  .description("resources, workers, tasks and jobs of a cluster")
+  .addOption(address())
+  .action(async (options: AddressOption) => (await import("./commands/status.ts")).status(options));
 
 program
   .command("list")
   .description("list what a cluster has")
-  .argument("<kind>", "workers, actors, jobs or nodes")
-  .option("--format <format>", "table or json", "table")
-  .option("--address <path>", "session directory of the cluster (default: this user's running one)")
-  .action(async (kind: string, options: Record<string, unknown>) => (await import("./commands/list.ts")).list(kind, options));
+  .argument("<kind>", "tasks, actors, objects, workers, nodes or jobs")
+  .addOption(new Option("--format <format>", "table for people, json with everything").choices(["table", "json"]).default("table"))
+  .option("--limit <count>", "at most so many rows", count, 100)
+  .option(
+    "--filter <condition>",
+    "only rows with key=value, or without it: key!=value; may be given again",
+    (text, all: string[]) => [...all, text],
+    [],
+  )
+  .addOption(address())
+  .action(async (kind: string, options: ListOptions) => (await import("./commands/list.ts")).list(kind, options));
 
 program
   .command("memory")
-  .description("use of the object store, and by whom")
-  .option("--address <path>", "session directory of the cluster (default: this user's running one)")
-  .action(async (options: Record<string, unknown>) => (await import("./commands/memory.ts")).memory(options));
+  .description("objects by owner and creation site, shared memory, and memory of each process")
+  .option("--limit <count>", "look at so many objects of each process", count, 10_000)
+  .addOption(address())
+  .action(async (options: MemoryOptions) => (await import("./commands/memory.ts")).memory(options));
+
+program
+  .command("timeline")
+  .description("write what happened to tasks as a trace for chrome://tracing or ui.perfetto.dev")
+  .option("--output <file>", "where to write it", "raia-timeline.json")
+  .option("--job <id>", "of one job only")
+  .addOption(address())
+  .action(async (options: TimelineOptions) => (await import("./commands/timeline.ts")).timeline(options));
+
+program
+  .command("explain")
+  .description("say why a task, an object or an actor stands as it does")
+  .argument("<id>", "as raia list shows it")
+  .addOption(address())
+  .action(async (id: string, options: AddressOption) => (await import("./commands/explain.ts")).explain(id, options));
 
 program
   .command("microbenchmark")
@@ -53,7 +99,7 @@ program
   .option("--json", "print JSON")
   .option("--quick", "shorter rounds")
   .option("--compare <system>", "ray: run Ray's own and print both")
-  .action(async (options: Record<string, unknown>) => {
+  .action(async (options: MicrobenchmarkOptions) => {
     const { microbenchmark } = await import("./microbenchmark/microbenchmark.ts");
     await microbenchmark(options, (line) => process.stdout.write(`${line}\n`));
   });

@@ -1,27 +1,68 @@
-/** How commands talk: plain lines, tables for people, errors on stderr with an exit code. */
+/** How commands talk: plain lines and tables on stdout, what went wrong on stderr. No colours, so pipes and terminals get the same. */
+export const EXIT_MISUSE = 2;
+
 export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** Something besides the answer: the answer itself stays clean for programs. */
+export function note(line: string): void {
+  process.stderr.write(`raia: ${line}\n`);
+}
+
 export function fail(error: unknown): never {
-  process.stderr.write(`raia: ${error instanceof Error ? error.message : String(error)}\n`);
+  note(error instanceof Error ? error.message : String(error));
   process.exit(1);
 }
 
-/** Columns as wide as their widest cell, two blanks between. */
+/** The command was called wrongly. */
+export function misuse(text: string): never {
+  note(text);
+  process.exit(EXIT_MISUSE);
+}
+
+/** `raia list tasks | head` closes the pipe early: that is no failure. */
+export function endQuietlyWhenNobodyReads(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
+}
+
+/** Columns as wide as their widest cell, two blanks between; figures to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? "").length)));
+  const isFigure = head.map(
+    (_, column) => rows.length > 0 && rows.every((row) => /^[\d.,]*( [KMGT]iB| B| ms| s)?$/.test(row[column] ?? "")),
+  );
   return lines
     .map((line) =>
       line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .map((cell, column) => (isFigure[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
         .join("  ")
         .trimEnd(),
     )
     .join("\n");
 }
 
-export function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+const UNITS = ["KiB", "MiB", "GiB", "TiB"] as const;
+
+export function showBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const power = Math.min(UNITS.length, Math.floor(Math.log2(bytes) / 10));
+  return `${(bytes / 1024 ** power).toFixed(1)} ${UNITS[power - 1]}`;
+}
+
+export function showDuration(ms: number): string {
+  return ms < 1000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+export function plural(amount: number, one: string, many = `${one}s`): string {
+  return `${amount} ${amount === 1 ? one : many}`;
+}
+
+/** Enough of a task's or object's id to find it: the beginning of its owner's, and its number. `raia explain` takes it. */
+export function showOwnedId(id: string): string {
+  return `${id.slice(0, 8)}-${id.slice(-16).replace(/^0+(?=.)/, "")}`;
 }

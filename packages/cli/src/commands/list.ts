@@ -1,38 +1,102 @@
-import { listActors, listJobs, listWorkers, nodes } from "@raia/core";
-import { fail, say, table } from "../print.ts";
-import { asGuest } from "./connect.ts";
+import { type Observer, shortId } from "@raia/core/cluster";
+import { type AddressOption, observe, tellMissing } from "../observe.ts";
+import { misuse, note, say, showBytes, showDuration, showOwnedId, table } from "../print.ts";
+import { matches, readFilters } from "../row-filter.ts";
 
-const kinds: Readonly<Record<string, () => Promise<readonly object[]>>> = {
-  workers: listWorkers,
-  actors: listActors,
-  jobs: listJobs,
-  nodes,
+export interface ListOptions extends AddressOption {
+  readonly format: string;
+  readonly limit: number;
+  readonly filter: readonly string[];
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+interface Kind {
+  /** All that may be filtered; the answer is cut afterwards. */
+  read(
+    state: Observer["state"],
+  ): Promise<{ readonly rows: readonly object[]; readonly total?: number; readonly missing?: Parameters<typeof tellMissing>[0] }>;
+  /** What the table shows, in this order. */
+  readonly columns: readonly string[];
+}
+
+const ALL = { limit: 10_000 } as const;
+
+const kinds: Readonly<Record<string, Kind>> = {
+  tasks: {
+    read: (state) => state.tasks(ALL),
+    columns: ["taskId", "name", "state", "attempt", "jobId", "ownerPid", "pid", "actorId", "durationMs"],
+  },
+  actors: {
+    read: (state) => state.actors(ALL),
+    columns: ["actorId", "className", "name", "state", "restarts", "jobId", "pid", "deathCause"],
+  },
+  objects: {
+    read: (state) => state.objects(ALL),
+    columns: ["objectId", "state", "bytes", "ownerPid", "handles", "borrowers", "pins", "site"],
+  },
+  workers: {
+    read: async (state) => ({ rows: await state.workers() }),
+    columns: ["workerId", "pid", "kind", "state", "jobId", "residentBytes", "running"],
+  },
+  nodes: {
+    read: async (state) => ({ rows: await state.nodes() }),
+    columns: ["nodeId", "state", "total", "available", "labels"],
+  },
+  jobs: {
+    read: async (state) => ({ rows: await state.jobs() }),
+    columns: ["jobId", "state", "driverPid", "startedAtMs", "entrypoint"],
+  },
 };
 
-export async function list(kind: string, options: Readonly<Record<string, unknown>>): Promise<void> {
-  const read = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
-  if (read === undefined) fail(`list: no kind "${kind}"; there are ${Object.keys(kinds).join(", ")}`);
-  const { format } = options;
-  if (format !== "table" && format !== "json") fail(`list: --format "${String(format)}" is not known; there are table, json`);
-  await asGuest(options, async () => {
-    const rows = await read();
-    if (format === "json") say(JSON.stringify(rows, undefined, 2));
-    else if (rows.length === 0) say(`no ${kind}`);
-    else say(tableOf(rows));
+export async function list(kind: string, { format, limit, filter, ...options }: ListOptions): Promise<void> {
+  const chosen = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+  if (chosen === undefined) misuse(`list ${kind}: there is no such kind; there are ${Object.keys(kinds).join(", ")}`);
+  const filters = readFilters(filter);
+  await observe(options, async ({ state }) => {
+    const { rows, total = rows.length, missing = [] } = await chosen.read(state);
+    tellMissing(missing);
+    const found = (rows as readonly Row[]).filter((row) => matches(row, filters, chosen.columns));
+    const shown = found.slice(0, limit);
+    if (format === "json") say(JSON.stringify(shown, undefined, 2));
+    else if (shown.length === 0) say(`no ${kind}`);
+    else say(tableOf(shown, chosen.columns));
+    const all = filters.length === 0 ? Math.max(total, found.length) : found.length;
+    if (all > shown.length) note(`${shown.length} of ${all} ${kind}; --limit shows more`);
   });
 }
 
-function tableOf(rows: readonly object[]): string {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  return table(
-    columns,
-    rows.map((row) => columns.map((column) => cellOf((row as Record<string, unknown>)[column]))),
-  );
+/** Columns of which no row has anything are left out. */
+function tableOf(rows: readonly Row[], columns: readonly string[]): string {
+  const cells = rows.map((row) => columns.map((column) => cellOf(column, row[column])));
+  const used = columns.map((_, index) => cells.some((row) => row[index] !== ""));
+  const keep = (row: readonly string[]): string[] => row.filter((_, index) => used[index]);
+  return table(keep(columns), cells.map(keep));
 }
 
-const MAX_CELL_CHARS = 40;
+const MAX_CELL_CHARS = 60;
 
-function cellOf(value: unknown): string {
-  const text = typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value);
+function cellOf(column: string, value: unknown): string {
+  if (value === undefined || value === null) return "";
+  const text = show(column, value);
   return text.length > MAX_CELL_CHARS ? `${text.slice(0, MAX_CELL_CHARS - 1)}…` : text;
+}
+
+function show(column: string, value: unknown): string {
+  if (column === "taskId" || column === "objectId") return showOwnedId(value as string);
+  if (column === "actorId" || column === "workerId" || column === "nodeId") return shortId(value as string);
+  if (column.endsWith("Bytes") || column === "bytes") return showBytes(value as number);
+  if (column.endsWith("AtMs")) return new Date(value as number).toISOString();
+  if (column.endsWith("Ms")) return showDuration(value as number);
+  if (column === "deathCause") return (value as { kind: string }).kind;
+  if (Array.isArray(value)) return value.join(", ");
+  if (typeof value === "object" && value !== null)
+    return Object.entries(value)
+      .map(([key, part]) => `${key}=${showPart(key, part)}`)
+      .join(" ");
+  return String(value);
+}
+
+function showPart(key: string, value: unknown): string {
+  return key.endsWith("memory") ? showBytes(value as number) : String(value);
 }

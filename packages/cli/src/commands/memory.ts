@@ -1,28 +1,91 @@
-import { storeUsage } from "@raia/core";
-import { mebibytes, say, table } from "../print.ts";
-import { asGuest } from "./connect.ts";
+import type { ObjectState } from "@raia/core/cluster";
+import { type AddressOption, observe, tellMissing } from "../observe.ts";
+import { plural, say, showBytes, table } from "../print.ts";
 
-interface Usage {
-  readonly capacityBytes: number;
-  readonly usedBytes: number;
-  readonly pinnedBytes: number;
-  readonly spilledBytes: number;
-  readonly topOwners: readonly { readonly ownerId: string; readonly bytes: number; readonly objects: number }[];
+export interface MemoryOptions extends AddressOption {
+  readonly limit: number;
 }
 
-export async function memory(options: Readonly<Record<string, unknown>>): Promise<void> {
-  await asGuest(options, async () => {
-    const usage = (await storeUsage()) as Usage;
-    say(
-      `shared memory: ${mebibytes(usage.usedBytes)} of ${mebibytes(usage.capacityBytes)}, ${mebibytes(usage.pinnedBytes)} being read; on disk: ${mebibytes(usage.spilledBytes)}`,
-    );
-    if (usage.topOwners.length === 0) return;
+export function memory({ limit, ...options }: MemoryOptions): Promise<void> {
+  return observe(options, async ({ state }) => {
+    const [stores, workers, { rows, total, missing }] = await Promise.all([state.storeUsage(), state.workers(), state.objects({ limit })]);
+    for (const { usage } of stores) {
+      const { usedBytes, capacityBytes, pinnedBytes, spilledBytes, diskIsFull } = usage;
+      say(`shared memory: ${showBytes(usedBytes)} of ${showBytes(capacityBytes)}, ${showBytes(pinnedBytes)} being read`);
+      say(`on disk: ${showBytes(spilledBytes)}${diskIsFull ? "; THE DISK IS FULL" : ""}`);
+    }
     say("");
+    say("processes");
     say(
       table(
-        ["owner", "objects", "bytes"],
-        usage.topOwners.map(({ ownerId, objects, bytes }) => [ownerId.slice(0, 12), String(objects), mebibytes(bytes)]),
+        ["pid", "kind", "memory", "job"],
+        workers.map(({ pid, kind, residentBytes, jobId }) => [
+          String(pid),
+          kind,
+          residentBytes === undefined ? "" : showBytes(residentBytes),
+          jobId,
+        ]),
       ),
     );
+    say("");
+    tellMissing(missing);
+    if (rows.length === 0) return say("no objects");
+    say(`${plural(total, "object")}, by owner and by where they were made`);
+    const groups = groupObjects(rows);
+    say(
+      table(
+        ["owner", "made by", "objects", "with owner", "shared", "on disk", "pending", "refs", "borrowers", "pins"],
+        groups.map((group) => [
+          group.ownerPid === undefined ? "?" : String(group.ownerPid),
+          group.site,
+          String(group.objects),
+          showBytes(group.inlineBytes),
+          showBytes(group.storedBytes),
+          showBytes(group.spilledBytes),
+          String(group.pending),
+          String(group.handles),
+          String(group.borrowers),
+          String(group.pins),
+        ]),
+      ),
+    );
+    if (groups.some(({ site }) => site === "put")) {
+      say("");
+      say("RAIA_RECORD_REF_CREATION_SITES=1 in a program tells its puts apart by line.");
+    }
   });
+}
+
+interface Group {
+  readonly ownerPid: number | undefined;
+  readonly site: string;
+  objects: number;
+  inlineBytes: number;
+  storedBytes: number;
+  spilledBytes: number;
+  pending: number;
+  handles: number;
+  borrowers: number;
+  pins: number;
+}
+
+/** The group with the most bytes first. */
+function groupObjects(objects: readonly ObjectState[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const { ownerPid, site, state, bytes, handles, borrowers, pins } of objects) {
+    const key = `${ownerPid} ${site}`;
+    const empty = { objects: 0, inlineBytes: 0, storedBytes: 0, spilledBytes: 0, pending: 0, handles: 0, borrowers: 0, pins: 0 };
+    const group = groups.get(key) ?? { ownerPid, site, ...empty };
+    groups.set(key, group);
+    group.objects++;
+    group.handles += handles;
+    group.borrowers += borrowers;
+    group.pins += pins;
+    if (state === "pending") group.pending++;
+    else if (state === "stored") group.storedBytes += bytes;
+    else if (state === "spilled") group.spilledBytes += bytes;
+    else group.inlineBytes += bytes;
+  }
+  const size = (group: Group): number => group.inlineBytes + group.storedBytes + group.spilledBytes;
+  return [...groups.values()].sort((a, b) => size(b) - size(a));
 }

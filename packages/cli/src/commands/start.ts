@@ -1,23 +1,54 @@
-import { startStanding } from "@raia/core/cluster";
-import { fail, say } from "../print.ts";
+import { type StandingCluster, startStanding, stopStanding } from "@raia/core/cluster";
+import { fail, misuse, say } from "../print.ts";
 
-export async function start(options: Readonly<Record<string, unknown>>): Promise<void> {
-  const { numCpus, numGpus, memory, objectStoreMemory } = options as Record<string, number | undefined>;
-  const { path, pid } = await startStanding({
-    ...(numCpus !== undefined && { numCpus }),
-    ...(numGpus !== undefined && { numGpus }),
-    ...(memory !== undefined && { memory }),
-    ...(objectStoreMemory !== undefined && { objectStoreMemory }),
-    ...(options["resources"] !== undefined && { resources: resourcesOf(options["resources"] as string) }),
+export interface StartOptions {
+  readonly numCpus?: number;
+  readonly numGpus?: number;
+  readonly memory?: number;
+  readonly resources?: string;
+  readonly labels?: Record<string, string>;
+  readonly objectStoreMemory?: number;
+  readonly spillDirectory?: string;
+  readonly block?: boolean;
+}
+
+export async function start({ block = false, resources, ...options }: StartOptions): Promise<void> {
+  const interruption = new AbortController();
+  const interrupt = (): void => interruption.abort();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, interrupt);
+  const cluster = await startStanding({
+    ...options,
+    ...(resources !== undefined && { resources: resourcesOf(resources) }),
+    signal: interruption.signal,
   });
-  say(`Raia is running: process ${pid}, session ${path}`);
-  say("Programs join it with RAIA_ADDRESS=auto. `raia status` shows it, `raia stop` ends it.");
+  say(`Raia is running: process ${cluster.pid}, session ${cluster.path}`);
+  say(`Logs are in ${cluster.logsPath}`);
+  say("");
+  say("Programs of this user join it by themselves, or with RAIA_ADDRESS=auto where they must.");
+  say("raia status shows it, raia stop ends it.");
+  if (block) await stay(cluster, interruption.signal);
+}
+
+async function stay(cluster: StandingCluster, signal: AbortSignal): Promise<void> {
+  // The head runs by itself; this process has to be kept here.
+  const handle = setInterval(() => {}, 2 ** 30);
+  const interrupted = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+  const end = await Promise.race([cluster.ended, interrupted]);
+  clearInterval(handle);
+  if (end !== undefined) fail(`the head ended: ${end}; its log is in ${cluster.logsPath}`);
+  await stopStanding(cluster);
+  say(`Stopped process ${cluster.pid}, session ${cluster.path}`);
 }
 
 function resourcesOf(text: string): Record<string, number> {
   try {
-    return JSON.parse(text) as Record<string, number>;
+    const resources: unknown = JSON.parse(text);
+    if (typeof resources === "object" && resources !== null && !Array.isArray(resources)) return resources as Record<string, number>;
   } catch {
-    return fail(`--resources: not JSON: ${text}; write it as '{"name": 1}'`);
+    // Told below, with all else that is no such record.
   }
+  return misuse(`--resources ${text}: not a JSON object; write it as '{"name": 1}'`);
 }

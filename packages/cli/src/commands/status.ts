@@ -1,27 +1,48 @@
-import { availableResources, clusterResources, listActors, listJobs, listWorkers } from "@raia/core";
-import { say, table } from "../print.ts";
-import { asGuest } from "./connect.ts";
+import { shortId } from "@raia/core/cluster";
+import { type AddressOption, observe } from "../observe.ts";
+import { plural, say, showBytes, table } from "../print.ts";
 
-export async function status(options: Readonly<Record<string, unknown>>): Promise<void> {
-  await asGuest(options, async () => {
-    const [total, available, workers, actors, jobs] = await Promise.all([
-      clusterResources(),
-      availableResources(),
-      listWorkers(),
-      listActors(),
-      listJobs(),
+/** Resources that count bytes. */
+const IN_BYTES = new Set(["memory", "object_store_memory"]);
+
+export function status(options: AddressOption): Promise<void> {
+  return observe(options, async ({ state, path }) => {
+    const [nodes, workers, actors, jobs, pending, stores] = await Promise.all([
+      state.nodes(),
+      state.workers(),
+      state.actors({ limit: 100_000 }),
+      state.jobs(),
+      state.pendingRequests(),
+      state.storeUsage(),
     ]);
-    say(
-      table(
-        ["resource", "total", "free"],
-        Object.keys(total).map((name) => [name, String(total[name]), String(available[name] ?? 0)]),
-      ),
-    );
-    const own = process.pid;
-    const busy = workers.filter(({ kind, state }) => kind !== "driver" && state === "busy").length;
+    say(`session ${path}`);
+    for (const { nodeId, state: nodeState, total, available, labels } of nodes) {
+      const shown = Object.entries(labels).map(([key, value]) => ` ${key}=${value}`);
+      say("");
+      say(`node ${shortId(nodeId)}: ${nodeState}${shown.join("")}`);
+      const rows = Object.entries(total).map(([name, all]) => resourceRow(name, all, available[name] ?? 0));
+      say(table(["resource", "used", "total"], rows));
+    }
+    const processes = workers.filter(({ kind }) => kind !== "driver");
+    const alive = actors.rows.filter((actor) => actor.state === "alive").length;
+    const running = jobs.filter((job) => job.state === "running");
     say("");
-    say(`workers: ${workers.filter(({ kind }) => kind !== "driver").length}, ${busy} busy`);
-    say(`actors: ${actors.filter(({ state }) => state === "alive").length} alive`);
-    say(`jobs: ${jobs.filter(({ state, driverPid }) => state === "running" && driverPid !== own).length} running`);
+    say(
+      `${plural(processes.length, "worker")}, ${processes.filter((worker) => worker.state === "busy").length} busy; ${plural(alive, "actor")} alive`,
+    );
+    say(
+      `${plural(pending, "request")} for workers ${pending === 1 ? "waits" : "wait"}${pending > 0 ? "; raia list tasks and raia explain say for what" : ""}`,
+    );
+    for (const { usage } of stores) {
+      const { usedBytes, capacityBytes, spilledBytes } = usage;
+      say(`shared memory: ${showBytes(usedBytes)} of ${showBytes(capacityBytes)} in objects, ${showBytes(spilledBytes)} on disk`);
+    }
+    say(`${plural(running.length, "job")} running`);
+    for (const { jobId, driverPid, entrypoint } of running) say(`  ${jobId}: process ${driverPid}, ${entrypoint}`);
   });
+}
+
+function resourceRow(name: string, total: number, available: number): string[] {
+  const show = (amount: number): string => (IN_BYTES.has(name) ? showBytes(amount) : String(Number(amount.toFixed(4))));
+  return [name, show(total - available), show(total)];
 }

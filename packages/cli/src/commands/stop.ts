@@ -1,11 +1,15 @@
 import { findStanding, stopStanding } from "@raia/core/cluster";
 import { say } from "../print.ts";
 
-export async function stop(): Promise<void> {
+export interface StopOptions {
+  readonly force?: boolean;
+}
+
+export async function stop({ force = false }: StopOptions): Promise<void> {
   const found = await findStanding();
-  if (found.length === 0) say("No cluster of yours is running.");
+  if (found.length === 0) say("No cluster of this user is standing.");
   for (const session of found) {
-    await stopStanding(session);
-    say(`Stopped process ${session.pid}, session ${session.path}`);
+    const wasKilled = await stopStanding(session, force ? { graceMs: 0 } : {});
+    say(`${wasKilled ? "Killed" : "Stopped"} process ${session.pid}, session ${session.path}`);
   }
 }
