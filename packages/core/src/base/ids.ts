@@ -37,7 +37,12 @@ export function jobIdOf(number: number): JobId {
 
 /** 28 bytes: 20 of the owner's id, 8 of the number that the owner gave the object. */
 export function objectIdOf(ownerId: WorkerId, sequence: number): ObjectId {
-  return ownerId.slice(0, 40) + sequence.toString(16).padStart(16, "0");
+  return ownerPart(ownerId) + sequence.toString(16).padStart(16, "0");
+}
+
+/** What the id of an object has in common with that of its owner. */
+export function ownerPart(id: WorkerId | ObjectId): string {
+  return id.slice(0, 40);
 }
 
 /** 24 bytes: 16 of the owner's id, 8 of the number of the task's first return. */

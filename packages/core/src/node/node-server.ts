@@ -282,6 +282,7 @@ export class NodeServer {
       else this.#pool.stop(lease.worker, { by: "node" }, 0);
     }
     this.#reports?.ownerEnded({ workerId: member.workerId });
+    this.#deps.store.ownerDied(member.workerId);
     if (worker === undefined) {
       this.#deps.store.processDied(member.slot);
       this.#pool.returnSlot(member.slot);

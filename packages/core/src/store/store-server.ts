@@ -5,7 +5,8 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { type ErrorCode, type Facts, RaiaError } from "../base/errors.ts";
-import type { ObjectId } from "../base/ids.ts";
+import { type ObjectId, ownerPart } from "../base/ids.ts";
+import { LruMap } from "../base/lru-map.ts";
 import type { Arena } from "./arena.ts";
 import type { Disk } from "./disk.ts";
 import type { Extent, ObjectEffect, ObjectEvent, SpillFile } from "./object-machine.ts";
@@ -73,6 +74,9 @@ export interface StoredObject {
   readonly createdAtMs: number;
 }
 
+/** What was on its way when its owner died comes within seconds; the oldest of so many deaths are long past. */
+const MAX_DEAD_OWNERS = 4096;
+
 /** As much disk as fits a few arenas of a large machine; the session's disk is shared with logs. */
 const DEFAULT_MAX_SPILL_BYTES = 256 * 1024 ** 3;
 const TOP_OWNERS = 5;
@@ -87,6 +91,8 @@ export class StoreServer {
   readonly #onStored: () => void;
   /** How often each slot has died: what was waited for in an earlier life must not touch a later one. */
   readonly #deaths = new Map<number, number>();
+  /** By the part of their ids that object ids begin with. */
+  readonly #deadOwners = new LruMap<string, true>(MAX_DEAD_OWNERS);
 
   constructor({ arena, disk, clock }: StoreDependencies, options: StoreOptions = {}) {
     this.#arena = arena;
@@ -119,7 +125,7 @@ export class StoreServer {
     if (!this.#arena.adopt(extent.offset, extent.bytes, slot)) {
       throw new RaiaError("PROTOCOL", { reason: "a process seals blocks that it does not hold", object: id, slot, ...extent });
     }
-    if (this.#table.wasFreed(id)) return this.#release(extent);
+    if (this.#isUnwanted(id)) return this.#release(extent);
     this.#label(id, label, { kind: "sealed", extent });
     this.#onStored();
     this.#space.kick();
@@ -183,13 +189,13 @@ export class StoreServer {
     }
     const life = this.#deaths.get(slot);
     const name = await this.#spiller.adopt(file);
-    if (this.#table.wasFreed(id) || this.#deaths.get(slot) !== life) return this.#spiller.unlink(name);
+    if (this.#isUnwanted(id) || this.#deaths.get(slot) !== life) return this.#spiller.unlink(name);
     this.#label(id, label, { kind: "adopted", file: { name, bytes } });
   }
 
   /** A process could not store an object: those who wait for it get the error. */
   abandon({ id, label, code, facts = {} }: AbandonRequest): void {
-    if (!this.#table.wasFreed(id)) this.#label(id, label, { kind: "abandoned", failure: { code, facts } });
+    if (!this.#isUnwanted(id)) this.#label(id, label, { kind: "abandoned", failure: { code, facts } });
   }
 
   /** A process is gone: it reads nothing more, and what it had not finished writing is free. */
@@ -209,6 +215,7 @@ export class StoreServer {
 
   /** An owner is gone, and nobody took over what it owned. */
   ownerDied(ownerId: string): void {
+    this.#deadOwners.set(ownerPart(ownerId), true);
     this.free([...this.#table.records].filter(({ label }) => label?.ownerId === ownerId).map(({ id }) => id));
   }
 
@@ -247,7 +254,7 @@ export class StoreServer {
   async #reach(slot: number, life: number | undefined, id: ObjectId, deadlineMs: number, signal?: AbortSignal): Promise<Extent> {
     for (;;) {
       if (this.#deaths.get(slot) !== life) throw new RaiaError("CONNECTION_LOST", { reason: "the process that waited is gone" });
-      if (this.#table.wasFreed(id)) throw new RaiaError("OBJECT_FREED", { object: id });
+      if (this.#isUnwanted(id)) throw this.#gone(id);
       const record = this.#table.ensure(id, this.#clock.wallMs());
       const { state } = record;
       switch (state.kind) {
@@ -258,7 +265,7 @@ export class StoreServer {
           return state.extent;
         case "leaving":
         case "freed":
-          throw new RaiaError("OBJECT_FREED", { object: id });
+          throw this.#gone(id);
         case "lost":
           throw new RaiaError(state.failure.code, { object: id, ...state.failure.facts });
         case "spilled":
@@ -323,7 +330,8 @@ export class StoreServer {
         break;
       case "fail": {
         const { code, facts } = effect.failure;
-        for (const waiter of [...record.waiters]) waiter.reject(new RaiaError(code, { object: record.id, ...facts }));
+        const error = code === "OBJECT_FREED" ? this.#gone(record.id) : new RaiaError(code, { object: record.id, ...facts });
+        for (const waiter of [...record.waiters]) waiter.reject(error);
         break;
       }
       case "release":
@@ -382,6 +390,16 @@ export class StoreServer {
     this.#arena.adopt(offset, file.bytes, this.#arena.slot);
     this.#step(record, { kind: "restored", extent });
     this.#space.kick();
+  }
+
+  /** Nobody can ask for it any more: it was freed, or its owner is gone. */
+  #isUnwanted(id: ObjectId): boolean {
+    return this.#table.wasFreed(id) || this.#deadOwners.get(ownerPart(id)) !== undefined;
+  }
+
+  #gone(id: ObjectId): RaiaError {
+    const hasDeadOwner = this.#deadOwners.get(ownerPart(id)) !== undefined;
+    return new RaiaError(hasDeadOwner ? "OWNER_DIED" : "OBJECT_FREED", { object: id });
   }
 
   #isForgotten(record: ObjectRecord): boolean {

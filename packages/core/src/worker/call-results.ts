@@ -35,11 +35,18 @@ export class CallResults {
       return;
     }
     call.state = callState.settled;
+    if (call.attempt > 0 && isInline(status & ~HAS_REFS)) this.freeUnreported(call);
     if (call.stream !== undefined) this.#endStream(call, status, bytes, start, end);
     else if ((status & ~HAS_REFS) === resultStatus.returns) this.#settleReturns(call, bytes, start, end, origin);
     else if (call.returns !== undefined) for (const entry of call.returns) this.#settleEntry(entry, status, bytes, start, end, origin);
     else this.#settleEntry(call.entry, status, bytes, start, end, origin);
     this.#release(call);
+  }
+
+  /** The worker died: what it had stored for a call that needs it no more, and not told us of, would stay. */
+  freeUnreported(call: Call): void {
+    if (call.stream !== undefined) this.#freeStored(this.#table.idAt(call.sequence + 1 + call.stream.received));
+    else for (const entry of call.returns ?? [call.entry]) if (entry.state !== objectState.stored) this.#freeStored(this.#table.idOf(entry));
   }
 
   fail(call: Call, failure: CallFailure): void {
@@ -193,6 +200,10 @@ export class CallResults {
     call.target?.callSettled();
     this.#onSettled();
   }
+}
+
+function isInline(kind: number): boolean {
+  return kind !== resultStatus.stored && kind !== resultStatus.returns;
 }
 
 function readFailure(bytes: Buffer, start: number, end: number): CallFailure {

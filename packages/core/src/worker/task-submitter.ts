@@ -354,7 +354,10 @@ export class TaskSubmitter {
     const { begun, notBegun } = lease.takeAll();
     for (const call of notBegun) if (!call.isSettled) this.#requeue(call, shape);
     for (const call of begun) {
-      if (call.isSettled) continue;
+      if (call.isSettled) {
+        this.#results.freeUnreported(call);
+        continue;
+      }
       call.attempt++;
       if (call.retriesLeft !== 0 && !this.#shuttingDown) {
         if (call.retriesLeft > 0) call.retriesLeft--;
@@ -362,6 +365,7 @@ export class TaskSubmitter {
         this.#requeue(call, call.alone ? this.#aloneShape(shape) : shape);
       } else {
         this.#results.fail(call, deathFailure(call, cause, begun.length > 1));
+        this.#results.freeUnreported(call);
       }
     }
     this.#schedule(shape);
