@@ -79,7 +79,7 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
       if (state.failure !== undefined || state.isDone) return;
       checkAlways(world);
       if (!clock.step() || clock.nowMs() > lastMs || clock.steps > HANGS_AFTER_STEPS) {
-        throw new BrokenInvariant(`I6: the program hangs at ${Math.round(clock.nowMs())} ms, step ${clock.steps}: ${JSON.stringify({ doing: program.doing, driver: runtime.inspect(), node: world.node.inspect() })}`);
+        throw new BrokenInvariant(`I6: the program hangs at ${Math.round(clock.nowMs())} ms, step ${clock.steps}: ${JSON.stringify({ doing: program.doing, driver: runtime.inspect(), workers: [...world.launcher.workers].map((worker) => ({ workerId: worker.workerId.slice(0, 6), isPaused: worker.shell.isPaused, ...worker.runtime.inspect() })), node: world.node.inspect() })}`);
       }
       faults.stepped();
     }
