@@ -307,6 +307,8 @@ export class WorkerRuntime {
       },
     );
     joining.then(this.#joined.resolve, this.#joined.reject);
+    // Whoever asked to join hears of a failure; nobody need be waiting here.
+    this.#joined.promise.catch(() => {});
     return joining;
   }
 
