@@ -117,14 +117,14 @@ export class CallResults {
 
   /** Refs inside a result: the worker holds them until we have told their owners that we do. @returns where the rest begins */
   #takeRefs(entry: ObjectEntry, bytes: Buffer, start: number, origin: ResultOrigin): number {
+    if (entry.gone) return this.#discardRefs(bytes, start, origin);
     const end = start + 4 + bytes.readUInt32LE(start);
     const [handover, addresses] = unpackPlain(bytes, start + 4, end) as [number, unknown[]];
     const scope = this.#hooks.beginDecode();
     const inner = addresses.map((address) => reviveEntry(address, scope, this.#hooks));
     scope.end();
     for (const other of inner) this.#table.hold(other);
-    if (entry.gone) for (const other of inner) this.#table.dropHold(other);
-    else entry.nested = inner;
+    entry.nested = inner;
     if (scope.fresh.length === 0) origin.refsTaken(handover);
     else void this.#table.registerBorrows(scope.fresh).then(() => origin.refsTaken(handover));
     return end;
