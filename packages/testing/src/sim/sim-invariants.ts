@@ -60,8 +60,8 @@ export function leftovers(world: World, drivers: readonly WorkerRuntime[]): stri
   for (const runtime of [...drivers, ...[...world.launcher.workers].map((worker) => worker.runtime)]) {
     const { owned, borrowed, exported, pendingCalls, handovers } = runtime.inspect();
     const name = `${runtime.kind} ${runtime.self.workerId.slice(0, 6)}`;
-    report(`objects owned by ${name}`, owned);
-    report(`objects borrowed by ${name}`, borrowed);
+    if (owned > 0) left.push(`objects owned by ${name}: ${owned} (${describe(runtime.table.owned())})`);
+    if (borrowed > 0) left.push(`objects borrowed by ${name}: ${borrowed} (${describe(runtime.table.borrowed())})`);
     report(`objects exported by ${name}`, exported);
     report(`calls of ${name}`, pendingCalls);
     report(`handovers of ${name}`, handovers);
@@ -70,6 +70,14 @@ export function leftovers(world: World, drivers: readonly WorkerRuntime[]): stri
   report("actors at control", live);
   report("actors to be placed", pending);
   return left;
+}
+
+function describe(entries: Iterable<{ sequence: number; site: string; state: number; handles: number; holds: number; borrowers: ReadonlySet<string> | undefined }>): string {
+  const shown = [...entries].slice(0, 4).map(({ sequence, site, state, handles, holds, borrowers }) => {
+    const by = [...(borrowers ?? [])].map((id) => id.slice(0, 6)).join(",");
+    return `${sequence} ${site} state=${state} handles=${handles} holds=${holds} borrowers=${by}`;
+  });
+  return shown.join("; ");
 }
 
 const WORD_BYTES_PER_WORKER = 4096;
