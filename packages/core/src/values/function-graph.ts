@@ -140,7 +140,8 @@ export function packGraph({ root, ...table }: Graph): Uint8Array {
 
 /** The same shipment with another of its functions as the root. */
 export function withRoot(bytes: Uint8Array, root: number): Uint8Array {
-  const copy = bytes.slice();
+  // Not `slice`: of a Node Buffer that is a view of the same memory.
+  const copy = new Uint8Array(bytes);
   new DataView(copy.buffer).setUint32(2, root);
   return copy;
 }
