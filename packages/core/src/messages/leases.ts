@@ -118,7 +118,14 @@ export const outputEvents = service("outputEvents", { outputLines: oneWay(Output
 /** Driver to node: deliver what workers of this job have printed so far; answered when it is on its way. */
 export const FlushOutput = message(39, "FlushOutput", { jobId: str });
 
+/**
+ * A worker owns objects that others know, or does so no more. Until then it is not ended for want of work: they would be
+ * lost. Sent before what made the difference.
+ */
+export const OwnsShared = message(54, "OwnsShared", { owns: bool });
+
 export const processService = service("process", {
+  ownsShared: oneWay(OwnsShared),
   flushOutput: unary(FlushOutput, Done),
   registerProcess: unary(RegisterProcess, ProcessRegistered),
   listWorkers: unary(ListWorkers, WorkerList),

@@ -181,7 +181,7 @@ export class LeaseQueue {
       const shared = this.#findShared(request, cpuUnits);
       if (shared !== undefined) return shared;
     }
-    const idle = this.#pool.findIdle(launchKey, demand.jobId);
+    const idle = this.#pool.findIdle(launchKey, demand.jobId, !isActor);
     if (idle !== undefined) {
       if (demand.isolation === "shared") idle.sharedUnits = 0;
       return idle;

@@ -208,6 +208,10 @@ export class NodeServer {
   attach(connection: Connection): void {
     connection.serve(processService, {
       registerProcess: (request) => this.#register(request, connection),
+      ownsShared: ({ owns }) => {
+        const worker = this.#pool.get(connection.peerId);
+        if (worker !== undefined) this.#pool.ownsShared(worker, owns);
+      },
       listWorkers: () => this.#listWorkers(),
       // What a worker wrote before its result is in its pipe by now, and read within a turn or two.
       flushOutput: ({ jobId }) =>
@@ -336,7 +340,7 @@ export class NodeServer {
       returnLease: ({ leaseId, discard }, peer) => {
         if (this.#queue.lease(leaseId)?.request.ownerId !== peer.peerId) return;
         const lease = this.#release(leaseId);
-        if (lease !== undefined && discard && lease.worker.leaseIds.size === 0) this.#pool.stop(lease.worker, { by: "node" });
+        if (lease !== undefined && discard && lease.worker.leaseIds.size === 0) this.#pool.leave(lease.worker, { by: "node" });
         this.#reportSoon();
       },
       killLeasedWorker: ({ leaseId, graceMs }, peer) => {
@@ -538,8 +542,9 @@ export class NodeServer {
       cause: { kind, pid: worker.pid },
       intended: true,
     });
-    if (worker.actorIds.size === 0 && worker.leaseIds.size === 0)
-      this.#pool.stop(worker, { by: "node" }, isAlone && graceMs === 0 ? 0 : undefined);
+    if (worker.actorIds.size > 0 || worker.leaseIds.size > 0) return;
+    if (graceMs > 0) this.#pool.leave(worker, { by: "node" });
+    else this.#pool.stop(worker, { by: "node" }, isAlone ? 0 : undefined);
   }
 
   /** What it holds now, counted where it is held: for status pages, tests and the simulator. */

@@ -7,6 +7,8 @@ export type PoolWorkerState =
   | { readonly kind: "idle"; readonly sinceMs: number }
   /** Has leases or actors. */
   | { readonly kind: "busy" }
+  /** Gets no more work, and ends as soon as nobody needs what it owns. */
+  | { readonly kind: "leaving" }
   /** Told to end; its leases are over. */
   | { readonly kind: "stopping" }
   | { readonly kind: "dead" };
@@ -38,6 +40,8 @@ export class PoolWorker {
   readonly waitingLeases = new Set<string>();
   readonly #freeShares: number[] = [];
   isExclusiveTaken = false;
+  /** Others use objects that it owns: they would be lost with it. */
+  ownsShared = false;
 
   constructor(workerId: string, launchKey: string, claimOffset: number, arenaSlot: number, nowMs: number) {
     this.workerId = workerId;

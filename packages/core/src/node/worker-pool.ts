@@ -140,11 +140,16 @@ export class WorkerPool {
     this.#reapLater();
   }
 
-  /** An idle process for this work: of its job, or of none yet. */
-  findIdle(launchKey: string, jobId: string): PoolWorker | undefined {
+  /**
+   * An idle process for this work: of its job, or of none yet.
+   *
+   * @param mayOwn false for actors: with one its process ends, and whatever the process owned before
+   */
+  findIdle(launchKey: string, jobId: string, mayOwn: boolean): PoolWorker | undefined {
     let fresh: PoolWorker | undefined;
     for (const worker of this.#workers.values()) {
       if (worker.state.kind !== "idle" || worker.launchKey !== launchKey) continue;
+      if (worker.ownsShared && !mayOwn) continue;
       if (worker.jobId === jobId) return worker;
       if (worker.jobId === undefined) fresh ??= worker;
     }
@@ -157,6 +162,19 @@ export class WorkerPool {
     worker.state = { kind: "idle", sinceMs: this.#clock.nowMs() };
     worker.sharedUnits = undefined;
     this.#reapLater();
+  }
+
+  /** Ends a process that is needed no more, once nobody needs what it owns. */
+  leave(worker: PoolWorker, reason: KillReason): void {
+    if (!worker.ownsShared) this.stop(worker, reason);
+    else if (worker.isUsable) worker.state = { kind: "leaving" };
+  }
+
+  /** A process says whether others use what it owns. */
+  ownsShared(worker: PoolWorker, owns: boolean): void {
+    worker.ownsShared = owns;
+    if (!owns && worker.state.kind === "leaving") this.stop(worker, { by: "node" });
+    else if (!owns) this.#reapLater();
   }
 
   /** Ends a process: SIGTERM now, SIGKILL after the grace period. */
@@ -192,7 +210,7 @@ export class WorkerPool {
 
   #reap(): void {
     const nowMs = this.#clock.nowMs();
-    const idle = [...this.#workers.values()].filter((worker) => worker.state.kind === "idle");
+    const idle = [...this.#workers.values()].filter((worker) => worker.state.kind === "idle" && !worker.ownsShared);
     const since = (worker: PoolWorker): number => (worker.state.kind === "idle" ? worker.state.sinceMs : nowMs);
     idle.sort((a, b) => since(a) - since(b));
     let surplus = idle.length - this.#options.keepIdle;

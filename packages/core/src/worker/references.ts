@@ -20,6 +20,8 @@ export interface ReferenceEffects {
   /** Tells an owner that this process borrows; resolves when the owner has noted it. Unknown ones are returned. */
   addBorrows(owner: OwnerAddress, sequences: readonly number[]): Promise<readonly number[]>;
   removeBorrows(owner: OwnerAddress, sequences: readonly number[]): void;
+  /** Whether others know of objects that this process owns; told when it changes. */
+  sharedChanged(owns: boolean): void;
   /** An owned object nobody needs any more was still to be computed. */
   abandoned(entry: ObjectEntry): void;
 }
@@ -38,6 +40,7 @@ export class ReferenceTable {
   #nextSequence = 1;
   #first: ObjectEntry | undefined;
   #removalScheduled = false;
+  #toldShared = false;
   /** Objects that this process owns and somebody still needs. */
   ownedCount = 0;
 
@@ -113,6 +116,10 @@ export class ReferenceTable {
     if (entry.owner === undefined && !entry.exported) {
       entry.exported = true;
       this.#exported.set(entry.sequence, entry);
+      if (!this.#toldShared) {
+        this.#toldShared = true;
+        this.#need().sharedChanged(true);
+      }
     }
     return { owner: entry.owner ?? this.self, sequence: entry.sequence };
   }
@@ -198,7 +205,10 @@ export class ReferenceTable {
 
   #forgetOwned(entry: ObjectEntry): void {
     this.ownedCount--;
-    if (entry.exported) this.#exported.delete(entry.sequence);
+    if (entry.exported) {
+      this.#exported.delete(entry.sequence);
+      if (this.#exported.size === 0) this.#clock.soon(() => this.#sharesNothing());
+    }
     if (entry.previous !== undefined) entry.previous.next = entry.next;
     else this.#first = entry.next;
     if (entry.next !== undefined) entry.next.previous = entry.previous;
@@ -207,6 +217,12 @@ export class ReferenceTable {
     if (entry.state === objectState.stored) this.#need().freeStored(this.idOf(entry), entry);
     else if (entry.state === objectState.pending) this.#need().abandoned(entry);
     entry.payload = undefined;
+  }
+
+  #sharesNothing(): void {
+    if (this.#exported.size > 0 || !this.#toldShared) return;
+    this.#toldShared = false;
+    this.#need().sharedChanged(false);
   }
 
   #forgetBorrowed(entry: ObjectEntry, owner: OwnerAddress): void {

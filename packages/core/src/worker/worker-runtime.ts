@@ -220,6 +220,9 @@ export class WorkerRuntime {
             },
           );
         },
+        sharedChanged: (owns) => {
+          if (this.kind === "worker" && this.isJoined && !this.#isShutDown) this.process.ownsShared({ owns });
+        },
         abandoned: () => {},
       },
       this.reader,
