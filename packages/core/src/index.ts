@@ -8,9 +8,29 @@ export { RaiaError, type ErrorCode, errorCatalogue } from "./base/errors.ts";
 export { exitActor, getActor, kill, type KillOptions } from "./api/actor-class.ts";
 export { init, type InitInfo, type InitOptions, isInitialized, shutdown } from "./api/init.ts";
 export { cancel, type CancelOptions, free, get, onOutOfScope, put, wait } from "./api/objects.ts";
-export type { ActorOptions, MethodOptions, RuntimeEnvOptions, SchedulingStrategy, TaskOptions } from "./api/option-types.ts";
+export type {
+  ActorOptions,
+  ErrorClass,
+  MethodOptions,
+  NumReturns,
+  RuntimeEnvOptions,
+  SchedulingStrategy,
+  TaskOptions,
+} from "./api/option-types.ts";
+export { ActorPool, type PoolCall } from "./api/actor-pool.ts";
+export { Queue, type QueueOptions, type QueueWaitOptions } from "./api/queue.ts";
 export { remote } from "./api/remote.ts";
-export type { ActorClass, ActorHandle, RemoteFunction, RemoteMethod } from "./api/remote-types.ts";
+export type {
+  ActorClass,
+  ActorHandle,
+  AnyActorHandle,
+  OverloadedRemoteFunction,
+  OverloadedRemoteMethod,
+  RemoteFunction,
+  RemoteFunctionOf,
+  RemoteMethod,
+} from "./api/remote-types.ts";
+export type { Unsendable } from "./api/sendable.ts";
 export { map, type MapOptions, type Settled } from "./api/map.ts";
 export { runtimeContext, type RuntimeContext } from "./api/runtime-context.ts";
 export {

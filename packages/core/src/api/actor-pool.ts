@@ -218,7 +218,7 @@ export class ActorPool<A extends object, R = unknown> {
 }
 
 function resultOf<A, R>({ ref, refusal }: Work<A, R>): Promise<R> {
-  if (refusal !== undefined) return Promise.reject(refusal.reason as Error);
+  if (refusal !== undefined) return Promise.reject(refusal.reason);
   return (ref as ObjectRef<R>).get();
 }
 

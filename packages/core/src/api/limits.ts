@@ -43,3 +43,6 @@ export const MAX_POOL_PENDING = 1_000_000;
 
 /** Calls that wait at one side of a `Queue`; each is a call under way in its actor. */
 export const MAX_QUEUE_WAITERS = 100_000;
+
+/** Items in a `Queue` that was given no size: its actor holds them in its heap. */
+export const MAX_QUEUE_ITEMS = 10_000_000;

@@ -41,11 +41,14 @@ export interface PlacementOptions extends ResourceOptions {
   readonly isolation?: "process" | "shared" | "thread" | undefined;
 }
 
-export interface TaskOptions extends PlacementOptions {
+/** How many refs a call gives: a count, or a stream of them. */
+export type NumReturns = number | "streaming";
+
+export interface TaskOptions<N extends NumReturns | undefined = NumReturns> extends PlacementOptions {
   /** For people. Default: the function's name. */
   readonly name?: string | undefined;
   /** How many refs a call gives: the task returns an array of that length. `"streaming"`: an iterable, item by item. Default 1; generators stream. */
-  readonly numReturns?: number | "streaming" | undefined;
+  readonly numReturns?: N | undefined;
   /** How often it is run again when its process or node dies. -1: without limit. Default 3. */
   readonly maxRetries?: number | undefined;
   /** Whether it is run again, too, when it throws: any error, or those of these classes. Default false. */
@@ -62,8 +65,8 @@ export interface TaskOptions extends PlacementOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface MethodOptions {
-  readonly numReturns?: number | "streaming" | undefined;
+export interface MethodOptions<N extends NumReturns | undefined = NumReturns> {
+  readonly numReturns?: N | undefined;
   /** How often a call that was lost with the actor's process is sent again. */
   readonly maxTaskRetries?: number | undefined;
   readonly retryExceptions?: boolean | readonly ErrorClass[] | undefined;
@@ -74,7 +77,13 @@ export interface MethodOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ActorOptions extends PlacementOptions {
+/** Options of single methods, by name. They travel with handles, so a signal is not among them. */
+export type MethodsOptions = { readonly [method: string]: Omit<MethodOptions, "signal"> };
+
+/** Refuses what is no option, where the compiler looks at no more than what it infers. */
+type OnlyKnown<M> = { readonly [K in keyof M]: { readonly [O in Exclude<keyof M[K], keyof MethodsOptions[string]>]: never } };
+
+export interface ActorOptions<M extends MethodsOptions = MethodsOptions> extends PlacementOptions {
   /** By which `getActor` finds it; unique in its namespace. */
   readonly name?: string | undefined;
   /** Default: the job's. */
@@ -94,5 +103,5 @@ export interface ActorOptions extends PlacementOptions {
   /** Calls of one caller that may be pending. -1: no limit, the default. */
   readonly maxPendingCalls?: number | undefined;
   /** Options of single methods. */
-  readonly methods?: Readonly<Record<string, MethodOptions>> | undefined;
+  readonly methods?: (M & OnlyKnown<M>) | undefined;
 }

@@ -1,157 +1,219 @@
 /**
- * What `remote` makes of a function or class, for the type checker: parameters, results, generators, actor methods and up
- * to four overloads keep their types; a ref is accepted where its value is; what cannot be sent is an error at the call.
- *
- * TypeScript loses generic functions through inference, so they need an instantiation: `remote(identity<number>)`.
+ * What `remote` makes of a function or a class, for the compiler: the same parameters, each of them as its value or as the
+ * ref of one, and refs of the results. Up to four overloads are kept. A generic function loses its type parameters, which
+ * TypeScript does not infer through: give them, as in `remote(identity<number>)`.
  */
-import type { ObjectRef } from "../worker/object-ref.ts";
+import type { brand, ObjectRef } from "../worker/object-ref.ts";
 import type { ObjectRefStream } from "../worker/object-stream.ts";
-import type { ActorOptions, MethodOptions, TaskOptions } from "./option-types.ts";
+import type { ActorOptions, MethodOptions, MethodsOptions, NumReturns, TaskOptions } from "./option-types.ts";
+import type { AnyFunction, RemoteCallable, Unsendable } from "./sendable.ts";
 
-/** Stands where a type cannot be sent; the text says why. */
-export interface CannotBeSent<Why extends string> {
-  readonly cannotBeSent: Why;
-}
+/** A parameter: its value, or the ref of one. Refs inside arrays and objects stay refs. */
+export type Argument<T> = T | ObjectRef<T>;
 
-type AnyArguments = readonly unknown[];
-type Anything = (...args: never[]) => unknown;
+/** Parameters as `.remote()` takes them; names, optional and rest parameters stay. */
+export type Arguments<P extends readonly unknown[]> = { [K in keyof P]: Argument<P[K]> };
 
-/** `any` and `unknown` pass: what they hold is seen when the program runs. */
-type Unsendable<T> = unknown extends T
-  ? never
-  : T extends { readonly remote: unknown }
-    ? never
-    : T extends Anything
-      ? CannotBeSent<"a function is not data: pass a remote function">
-      : T extends symbol
-        ? CannotBeSent<"a symbol exists in one process only">
-        : T extends Promise<unknown>
-          ? CannotBeSent<"a promise: await it first">
-          : T extends WeakMap<WeakKey, unknown> | WeakSet<WeakKey>
-            ? CannotBeSent<"it exists in one process only">
-            : never;
-
-/** A parameter as a caller may give it: the value, or a ref to it. */
-export type Argument<T> = [Unsendable<T>] extends [never] ? T | ObjectRef<T> : Unsendable<T>;
-/** Optional and rest parameters stay what they are. */
-export type Arguments<A extends AnyArguments> = { [K in keyof A]: Argument<A[K]> };
-
-type Returned<R> = [Unsendable<Awaited<R>>] extends [never] ? ObjectRef<Awaited<R>> : Unsendable<Awaited<R>>;
-type Items<R> = R extends AsyncGenerator<infer Y, unknown, never> ? Y : R extends Generator<infer Y, unknown, never> ? Y : never;
-
-/** What one call gives: a ref, or a stream of refs. */
-export type CallResult<R> = unknown extends R
-  ? ObjectRef<R>
-  : [R] extends [never]
-    ? ObjectRef<never>
-    : [R] extends [Generator<unknown, unknown, never> | AsyncGenerator<unknown, unknown, never>]
-      ? ObjectRefStream<Items<R>>
-      : Returned<R>;
-
-type TupleOf<T, N extends number, Made extends T[] = []> = number extends N
-  ? T[]
-  : Made["length"] extends N
-    ? Made
-    : TupleOf<T, N, [...Made, T]>;
-
-type RefsOf<T extends readonly unknown[]> = { -readonly [K in keyof T]: ObjectRef<T[K]> };
-
-/** What one call gives when `numReturns` says how many. */
-export type CallResults<R, N> = N extends "streaming"
-  ? ObjectRefStream<Awaited<R> extends Iterable<infer Y> | AsyncIterable<infer Y> ? Y : unknown>
+/** What `.remote()` returns, for a result of type R (of a generator: an item). */
+export type Returned<R, N extends NumReturns> = N extends "streaming"
+  ? ObjectRefStream<R>
   : N extends 1
-    ? CallResult<R>
-    : N extends number
-      ? Awaited<R> extends readonly [unknown, ...unknown[]]
-        ? RefsOf<Awaited<R>>
-        : Awaited<R> extends readonly (infer E)[]
-          ? TupleOf<ObjectRef<E>, N>
-          : CannotBeSent<"numReturns needs a function that returns an array">
-      : CallResult<R>;
+    ? ObjectRef<R>
+    : number extends N
+      ? ObjectRef<ItemOf<R>>[]
+      : RefTuple<R, N & number>;
 
-type NumReturnsOf<O, Otherwise> = O extends { readonly numReturns: infer N extends number | "streaming" } ? N : Otherwise;
+type RefTuple<R, N extends number> = R extends readonly unknown[]
+  ? R["length"] extends N
+    ? { -readonly [K in keyof R]: ObjectRef<R[K]> }
+    : number extends R["length"]
+      ? Repeat<ObjectRef<R[number]>, N>
+      : Unsendable<"numReturns is not the length of the result">
+  : Repeat<ObjectRef<R>, N>;
 
-interface Signature<A extends AnyArguments, R> {
-  readonly args: A;
-  readonly result: R;
+type ItemOf<R> = R extends readonly (infer Item)[] ? Item : R;
+
+/** A tuple up to the lengths that people write by hand; an array past them. */
+type Repeat<T, N extends number, Made extends readonly T[] = []> = Made["length"] extends N
+  ? [...Made]
+  : Made["length"] extends 32
+    ? T[]
+    : Repeat<T, N, readonly [...Made, T]>;
+
+/** A function whose calls are tasks. R is what it resolves to, or the items that it yields when N is "streaming". */
+export interface RemoteFunction<P extends readonly unknown[], R, N extends NumReturns = 1> {
+  readonly [brand]: "function";
+  /** Submits a call and returns at once. @throws {RaiaError} UNSERIALIZABLE, FUNCTION_UNCAPTURABLE, PENDING_CALLS_LIMIT */
+  remote(...args: Arguments<P>): Returned<R, N>;
+  /** The same function with further options. @throws {RaiaError} INVALID_OPTION */
+  options<M extends NumReturns = N>(options: TaskOptions<M>): RemoteFunction<P, R, M>;
 }
 
-/** TypeScript fills the pattern from the end: what a function does not have comes first, as `unknown[]`. */
-type Signatures<F> = F extends {
-  (...args: infer A1 extends AnyArguments): infer R1;
-  (...args: infer A2 extends AnyArguments): infer R2;
-  (...args: infer A3 extends AnyArguments): infer R3;
-  (...args: infer A4 extends AnyArguments): infer R4;
-}
-  ? [Signature<A1, R1>, Signature<A2, R2>, Signature<A3, R3>, Signature<A4, R4>]
-  : never;
-
-type IsAbsent<A extends AnyArguments> = number extends A["length"] ? (unknown extends A[number] ? true : false) : false;
-
-type CallOf<S, N> =
-  S extends Signature<infer A, infer R> ? (IsAbsent<A> extends true ? unknown : (...args: Arguments<A>) => CallResults<R, N>) : never;
-
-type OverloadedCall<S, N> = S extends [infer S1, infer S2, infer S3, infer S4]
-  ? CallOf<S1, N> & CallOf<S2, N> & CallOf<S3, N> & CallOf<S4, N>
-  : never;
-
-type IsOverloaded<F> =
-  Signatures<F> extends [unknown, unknown, Signature<infer A, unknown>, unknown] ? (IsAbsent<A> extends true ? false : true) : false;
-
-/** What `remote` makes of a function: `RemoteFunction<[x: number], number>`, or the form that keeps overloads. */
-export type RemoteOf<F extends Anything, N> =
-  IsOverloaded<F> extends true
-    ? RemoteOverloads<F, N>
-    : F extends (...args: infer A extends AnyArguments) => infer R
-      ? RemoteFunction<A, R, N>
-      : never;
-
-/** A function whose calls run elsewhere: its parameters, and what it returns. */
-export interface RemoteFunction<A extends AnyArguments, R, N = 1> {
-  /** Submits a call. Returns at once. */
-  remote(...args: Arguments<A>): CallResults<R, N>;
-  /** The same function with other options. */
-  options<const O extends TaskOptions>(options: O): RemoteFunction<A, R, NumReturnsOf<O, N>>;
+/** The same for a function of several signatures. */
+export interface OverloadedRemoteFunction<S extends Signatures, N extends NumReturns | undefined = undefined> {
+  readonly [brand]: "function";
+  readonly remote: Calls<S, N>;
+  options<M extends NumReturns | undefined = N>(options: TaskOptions<M>): OverloadedRemoteFunction<S, M>;
 }
 
-/** The same for a function with up to four overloads. */
-export interface RemoteOverloads<F extends Anything, N = 1> {
-  readonly remote: OverloadedCall<Signatures<F>, N>;
-  options<const O extends TaskOptions>(options: O): RemoteOverloads<F, NumReturnsOf<O, N>>;
-}
-
-/** One method of an actor as a caller has it. */
-export interface RemoteMethod<A extends AnyArguments, R, N = 1> {
-  remote(...args: Arguments<A>): CallResults<R, N>;
-  options<const O extends MethodOptions>(options: O): RemoteMethod<A, R, NumReturnsOf<O, N>>;
-}
-
-type MethodOf<F> =
-  IsOverloaded<F> extends true
-    ? { readonly remote: OverloadedCall<Signatures<F>, 1> }
-    : F extends (...args: infer A extends AnyArguments) => infer R
-      ? RemoteMethod<A, R>
-      : never;
-
-/** An actor: each public method under its name. Not thenable, so it may be awaited and returned. */
-export type ActorHandle<Instance> = {
-  readonly [K in keyof Instance as Instance[K] extends Anything ? K : never]: MethodOf<Instance[K]>;
-} & AsyncDisposable;
-
-type AnyClass = abstract new (...args: never[]) => object;
-
-type Creation<C> = C extends { create(...args: infer A extends AnyArguments): Promise<infer I> }
-  ? (...args: Arguments<A>) => ActorHandle<I>
-  : C extends abstract new (
-        ...args: infer A extends AnyArguments
-      ) => infer I
-    ? (...args: Arguments<A>) => ActorHandle<I>
+/** What `remote(fn)` gives. */
+export type RemoteFunctionOf<F, N extends NumReturns | undefined = undefined> =
+  SignaturesOf<F> extends infer S extends Signatures
+    ? S extends readonly [infer Only extends Signature]
+      ? RemoteFunction<Only[0], ResultOf<Only[1]>, ReturnsOf<Only[1], N>>
+      : OverloadedRemoteFunction<S, N>
     : never;
 
+/** `unknown` when `remote(fn)` accepts the function; otherwise the reason, as the name of an error. */
+export type SendableFunction<F> = CheckedSignatures<SignaturesOf<F>>;
+
+type CheckedSignatures<S extends Signatures> = S extends readonly [infer First extends Signature, ...infer Rest extends Signatures]
+  ? RemoteCallable<First[0], ResultOf<First[1]>> & CheckedSignatures<Rest>
+  : unknown;
+
+// -- actors
+
+type AnyClass = abstract new (...args: never[]) => object;
+/** A class that is set up by `static async create(...)`; its constructor may be private. */
+type CreatedClass = { readonly prototype: object; create(...args: never[]): object };
+export type ActorClassLike = AnyClass | CreatedClass;
+
+/** What the class makes. */
+export type InstanceOf<C> = C extends abstract new (
+  ...args: never[]
+) => infer I
+  ? I
+  : C extends { readonly prototype: infer I }
+    ? I
+    : never;
+
+type SetUp<C> = C extends { create(...args: infer P): unknown } ? P : C extends abstract new (...args: infer P) => unknown ? P : never;
+
 /** A class whose instances are actors. */
-export interface ActorClass<C extends AnyClass> {
-  /** Creates an actor. Its handle is there at once. */
-  readonly remote: Creation<C>;
-  /** The same class with other options. */
-  options(options: ActorOptions): ActorClass<C>;
+export interface ActorClass<C extends ActorClassLike, M extends MethodsOptions = Record<never, never>> {
+  readonly [brand]: "class";
+  /**
+   * Creates an actor. Its handle is there at once, and calls wait until the actor is.
+   *
+   * @throws {RaiaError} UNSERIALIZABLE, FUNCTION_UNCAPTURABLE
+   */
+  remote(...args: Arguments<SetUp<C>>): ActorHandle<InstanceOf<C>, M>;
+  /** The same class with further options. @throws {RaiaError} INVALID_OPTION */
+  options<const L extends MethodsOptions = M>(options: ActorOptions<L>): ActorClass<C, L>;
 }
+
+/** `unknown` when `remote(Class)` accepts it; otherwise the reason, as the name of an error. */
+export type SendableClass<C> = RemoteCallable<SetUp<C>, undefined>;
+
+/**
+ * Calls an actor of class I: `handle.method.remote(...)`. Has the public methods and nothing else. It may be sent, and is
+ * not thenable. `await using` lets go of it at the end of a block.
+ */
+export type ActorHandle<I, M extends MethodsOptions = Record<never, never>> = {
+  readonly [K in MethodName<I>]: MethodOf<I[K], K extends keyof M ? Said<M[K]> : undefined>;
+} & AnyActorHandle;
+
+/** How many results calls of a method have, where the options of its class say so. */
+type Said<O> = O extends { readonly numReturns: infer N extends NumReturns } ? N : undefined;
+
+export interface AnyActorHandle extends AsyncDisposable {
+  readonly [brand]: "actor";
+}
+
+/** The public methods. `then` would make the handle thenable, and `toJSON` is the handle's own. */
+export type MethodName<I> = {
+  [K in keyof I]-?: K extends string ? (K extends "then" | "toJSON" ? never : I[K] extends AnyFunction ? K : never) : never;
+}[keyof I];
+
+/** One method of an actor. R is what it resolves to, or the items that it yields when N is "streaming". */
+export interface RemoteMethod<P extends readonly unknown[], R, N extends NumReturns = 1> {
+  /** Calls it and returns at once. @throws {RaiaError} UNSERIALIZABLE, PENDING_CALLS_LIMIT */
+  remote(...args: Arguments<P>): Returned<R, N>;
+  options<M extends NumReturns = N>(options: MethodOptions<M>): RemoteMethod<P, R, M>;
+}
+
+export interface OverloadedRemoteMethod<S extends Signatures, N extends NumReturns | undefined = undefined> {
+  readonly remote: Calls<S, N>;
+  options<M extends NumReturns | undefined = N>(options: MethodOptions<M>): OverloadedRemoteMethod<S, M>;
+}
+
+type MethodOf<F, N extends NumReturns | undefined> =
+  SignaturesOf<F> extends infer S extends Signatures
+    ? unknown extends CheckedSignatures<S>
+      ? S extends readonly [infer Only extends Signature]
+        ? RemoteMethod<Only[0], ResultOf<Only[1]>, ReturnsOf<Only[1], N>>
+        : OverloadedRemoteMethod<S, N>
+      : CheckedSignatures<S>
+    : never;
+
+// -- signatures
+
+type Signature = readonly [parameters: readonly unknown[], result: unknown];
+type Signatures = readonly Signature[];
+
+/** The last four overloads, in order. Written for four, and repeated by TypeScript when there are fewer. */
+type SignaturesOf<F> = F extends {
+  (...args: infer A): infer Q;
+  (...args: infer B): infer R;
+  (...args: infer C): infer S;
+  (...args: infer D): infer T;
+}
+  ? Distinct<[[A, Q], [B, R], [C, S], [D, T]]>
+  : F extends (...args: infer A) => infer Q
+    ? [[A, Q]]
+    : never;
+
+type Distinct<S extends Signatures> = S extends readonly [infer First extends Signature, ...infer Rest extends Signatures]
+  ? Rest extends readonly [infer Next extends Signature, ...Signatures]
+    ? Same<First, Next> extends true
+      ? Distinct<Rest>
+      : Filler<First> extends true
+        ? Distinct<Rest>
+        : [First, ...Distinct<Rest>]
+    : [First]
+  : [];
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+type Filler<S extends Signature> = Same<S, [unknown[], unknown]>;
+
+type Calls<S extends Signatures, N extends NumReturns | undefined> = S extends readonly [
+  infer First extends Signature,
+  ...infer Rest extends Signatures,
+]
+  ? ((...args: Arguments<First[0]>) => Returned<ResultOf<First[1]>, ReturnsOf<First[1], N>>) & Calls<Rest, N>
+  : unknown;
+
+// -- results
+
+/** The types that generators are declared with. An array or a map can be iterated too, but is one value. */
+type Produced<R> = 0 extends 1 & R
+  ? never
+  : R extends AsyncIterator<infer Item, unknown, never>
+    ? Item
+    : R extends Iterator<infer Item, unknown, never>
+      ? Item
+      : AsyncIterable<never> extends R
+        ? R extends AsyncIterable<infer Item>
+          ? Item
+          : never
+        : Iterable<never> extends R
+          ? R extends Iterable<infer Item>
+            ? Item
+            : never
+          : never;
+
+type IsProducer<R> = 0 extends 1 & R
+  ? false
+  : unknown extends R
+    ? false
+    : [R] extends [never]
+      ? false
+      : [Produced<R>] extends [never]
+        ? false
+        : true;
+
+/** What the result is when it has arrived. */
+type ResultOf<R> = IsProducer<R> extends true ? Produced<R> : Awaited<R>;
+
+/** What is asked for, else one, or a stream of a generator's items. */
+type ReturnsOf<R, N extends NumReturns | undefined> = N extends NumReturns ? N : IsProducer<R> extends true ? "streaming" : 1;

@@ -5,6 +5,7 @@ import { addressToPlain, reviveEntry } from "../worker/value-hooks.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import type { HandleShape } from "../worker/handle-shape.ts";
 import { ActorClassHandle, makeHandle, recordOf } from "./actor-class.ts";
+import { type MadeQueue, type Queue, queueOf } from "./queue.ts";
 import { RemoteFunctionHandle } from "./remote-function.ts";
 
 export function installRemoteValues(runtime: WorkerRuntime): void {
@@ -17,6 +18,17 @@ export function installRemoteValues(runtime: WorkerRuntime): void {
     open: (value) => ActorClassHandle.open(value),
     make: ({ source, options }) => new ActorClassHandle(source, options),
     export: (value) => ActorClassHandle.codeOf(value).in(runtime),
+  });
+  runtime.hooks.addCodec("queue", {
+    replace: (value) => {
+      const { actor, maxSize } = value as Queue<unknown>;
+      return { actor, maxSize };
+    },
+    revive: (payload) => {
+      const { actor, maxSize } = payload as MadeQueue;
+      if (typeof maxSize !== "number" || typeof actor !== "object") throw new RaiaError("PROTOCOL", { reason: "malformed queue" });
+      return queueOf({ actor, maxSize });
+    },
   });
   runtime.hooks.addCodec("actor", {
     replace(handle, scope, hooks) {

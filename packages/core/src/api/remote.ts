@@ -2,9 +2,9 @@
 import { RaiaError } from "../base/errors.ts";
 import type { AnyFunction } from "../worker/functions.ts";
 import { ActorClassHandle } from "./actor-class.ts";
-import type { ActorOptions, TaskOptions } from "./option-types.ts";
+import type { ActorOptions, MethodsOptions, NumReturns, TaskOptions } from "./option-types.ts";
 import { RemoteFunctionHandle } from "./remote-function.ts";
-import type { ActorClass, RemoteOf } from "./remote-types.ts";
+import type { ActorClass, ActorClassLike, RemoteFunctionOf, SendableClass, SendableFunction } from "./remote-types.ts";
 
 /**
  * Makes a handle whose calls run in other processes. Code and captured variables are read once, at the first call of the
@@ -12,11 +12,14 @@ import type { ActorClass, RemoteOf } from "./remote-types.ts";
  *
  * @throws {RaiaError} INVALID_ARGUMENT, INVALID_OPTION
  */
-export function remote<C extends abstract new (...args: never[]) => object>(Class: C, options?: ActorOptions): ActorClass<C>;
-export function remote<F extends (...args: never[]) => unknown, const O extends TaskOptions = Record<never, never>>(
-  fn: F,
-  options?: O,
-): RemoteOf<F, O extends { readonly numReturns: infer N } ? N : 1>;
+export function remote<C extends ActorClassLike, const M extends MethodsOptions = Record<never, never>>(
+  Class: C & SendableClass<C>,
+  options?: ActorOptions<M>,
+): ActorClass<C, M>;
+export function remote<F extends (...args: never[]) => unknown, N extends NumReturns | undefined = undefined>(
+  fn: F & SendableFunction<F>,
+  options?: TaskOptions<N>,
+): RemoteFunctionOf<F, N>;
 export function remote(target: unknown, options: object = {}): unknown {
   if (typeof target !== "function") {
     throw new RaiaError("INVALID_ARGUMENT", {

@@ -20,6 +20,9 @@ export const errorCatalogue = {
   OUT_OF_MEMORY: ["A process was stopped because memory ran out", "ask for more with the memory option, or run fewer at a time"],
   ACTOR_DIED: ["The actor is dead", "read the cause; create it anew, or allow maxRestarts"],
   ACTOR_UNAVAILABLE: ["The actor is restarting and this call was lost", "call again, or allow maxTaskRetries if calls may run twice"],
+  // Queues
+  QUEUE_FULL: ["The queue has no room", "wait with put(), take items out, or make it with a larger maxSize"],
+  QUEUE_EMPTY: ["The queue has not so many items", "wait with get(), or put items in"],
   // Objects
   OBJECT_FREED: ["The object was freed explicitly", "do not use a ref after free()"],
   OBJECT_LOST: ["Every copy of the object is gone and it cannot be computed again", "keep it with maxRetries, or put it again"],

@@ -41,7 +41,7 @@ export function objectIdOf(ownerId: WorkerId, sequence: number): ObjectId {
 }
 
 /** What the id of an object has in common with that of its owner. */
-export function ownerPart(id: WorkerId | ObjectId): string {
+export function ownerPart(id: string): string {
   return id.slice(0, 40);
 }
 

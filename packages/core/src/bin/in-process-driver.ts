@@ -93,7 +93,9 @@ function notInProcess(asked: string, reason: string, task?: string): RaiaError {
 
 /** A task that ends "its" process would end everything: it gets an error instead. @returns what undoes this */
 function guardProcess(): () => void {
-  const { exit, abort, kill } = process;
+  const exit = process.exit.bind(process);
+  const abort = process.abort.bind(process);
+  const kill = process.kill.bind(process);
   const refuse = (call: string): void => {
     const context = currentContext();
     if (context !== undefined) throw notInProcess(call, "the process is not the task's own", context.name);
@@ -101,15 +103,15 @@ function guardProcess(): () => void {
   const guarded = {
     exit: ((code) => {
       refuse("process.exit");
-      return exit.call(process, code);
+      return exit(code);
     }) as typeof exit,
     abort: (() => {
       refuse("process.abort");
-      return abort.call(process);
+      return abort();
     }) as typeof abort,
     kill: ((pid, signal) => {
       if (pid === process.pid && signal !== 0) refuse("process.kill");
-      return kill.call(process, pid, signal);
+      return kill(pid, signal);
     }) as typeof kill,
   };
   Object.assign(process, guarded);

@@ -125,12 +125,12 @@ export class ProcessShell {
       },
       keepAlive: (isNeeded) => stream.keepAlive(isNeeded),
       close: () => stream.close(),
-      start: ({ data, closed }: StreamEvents) =>
+      start: (events: StreamEvents) =>
         stream.start({
-          data: (bytes) => this.#run(() => data(bytes)),
+          data: (bytes) => this.#run(() => events.data(bytes)),
           closed: (reason) => {
             this.#streams.delete(open);
-            this.#run(() => closed(reason));
+            this.#run(() => events.closed(reason));
           },
         }),
     };
@@ -144,6 +144,6 @@ export class ProcessShell {
       kind = { dispose: (held) => this.#run(() => dispose(held as Held)) };
       this.#kinds.set(dispose, kind);
     }
-    return kind as FinalizerKind<Held>;
+    return kind;
   }
 }

@@ -36,7 +36,7 @@ export interface WorldOptions {
   /** Ties the API to a runtime: what handles are inside values. */
   install(runtime: WorkerRuntime): void;
   /** Puts itself between a process and its arena, to make it fail. */
-  wrapArena?(arena: Arena): Arena;
+  readonly wrapArena?: (arena: Arena) => Arena;
 }
 
 export const HEAD_ADDRESS = "head";

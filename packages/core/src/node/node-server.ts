@@ -128,7 +128,6 @@ export class NodeServer {
     this.#words = words;
     this.#pool = new WorkerPool(
       deps.launcher,
-      deps.arena,
       words,
       deps.clock,
       deps.random,

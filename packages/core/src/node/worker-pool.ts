@@ -6,7 +6,6 @@ import type { Clock } from "../base/clock.ts";
 import { newWorkerId } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
 import type { DeathCause, WorkerDemand } from "../messages/common.ts";
-import type { Arena } from "../store/arena.ts";
 import type { WordRegion } from "../store/word-region.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { KillReason } from "./death-cause.ts";
@@ -39,7 +38,6 @@ const STOP_GRACE_MS = 5000;
 
 export class WorkerPool {
   readonly #launcher: WorkerLauncher;
-  readonly #arena: Arena;
   readonly #words: WordRegion;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -51,17 +49,8 @@ export class WorkerPool {
   #isStopping = false;
   #reaping = false;
 
-  constructor(
-    launcher: WorkerLauncher,
-    arena: Arena,
-    words: WordRegion,
-    clock: Clock,
-    random: Random,
-    events: PoolEvents,
-    options: PoolOptions,
-  ) {
+  constructor(launcher: WorkerLauncher, words: WordRegion, clock: Clock, random: Random, events: PoolEvents, options: PoolOptions) {
     this.#launcher = launcher;
-    this.#arena = arena;
     this.#words = words;
     this.#clock = clock;
     this.#random = random;

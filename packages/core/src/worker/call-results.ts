@@ -46,7 +46,8 @@ export class CallResults {
   /** The worker died: what it had stored for a call that needs it no more, and not told us of, would stay. */
   freeUnreported(call: Call): void {
     if (call.stream !== undefined) this.#freeStored(this.#table.idAt(call.sequence + 1 + call.stream.received));
-    else for (const entry of call.returns ?? [call.entry]) if (entry.state !== objectState.stored) this.#freeStored(this.#table.idOf(entry));
+    else
+      for (const entry of call.returns ?? [call.entry]) if (entry.state !== objectState.stored) this.#freeStored(this.#table.idOf(entry));
   }
 
   fail(call: Call, failure: CallFailure): void {

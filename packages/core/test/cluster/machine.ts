@@ -68,7 +68,7 @@ function startProgram(mode: string, env: Record<string, string>): Program {
     stdio: ["ignore", "pipe", "inherit"],
     timeout: PROGRAM_MS,
   });
-  const lines: Interface = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+  const lines: Interface = createInterface({ input: child.stdout });
   const iterator = lines[Symbol.asyncIterator]();
   const ended = new Promise<string>((resolve) => child.once("exit", (code, signal) => resolve(signal ?? `exit ${code}`)));
   return {
@@ -77,7 +77,7 @@ function startProgram(mode: string, env: Record<string, string>): Program {
     async next() {
       const { value, done } = await iterator.next();
       if (done) throw new Error(`the program ended: ${await ended}`);
-      return JSON.parse(value as string) as unknown;
+      return JSON.parse(value) as unknown;
     },
   };
 }

@@ -36,8 +36,12 @@ for (let seed = start; seed < start + count && failures < Number(values["max-fai
   }
   if (result.failure === undefined) continue;
   failures++;
-  console.log(`npm run sim -- --seeds 1 --start ${seed}\n  ${values.verbose ? result.failure.stack : result.failure.message.slice(0, 1500)}`);
+  console.log(
+    `npm run sim -- --seeds 1 --start ${seed}\n  ${values.verbose ? result.failure.stack : result.failure.message.slice(0, 1500)}`,
+  );
 }
 const seconds = (performance.now() - startedMs) / 1000;
-console.log(`${count} seeds from ${start}: ${failures} failed; ${steps} steps, ${deaths} deaths, ${(count / seconds).toFixed(0)} seeds a second`);
+console.log(
+  `${count} seeds from ${start}: ${failures} failed; ${steps} steps, ${deaths} deaths, ${(count / seconds).toFixed(0)} seeds a second`,
+);
 process.exitCode = failures === 0 ? 0 : 1;

@@ -1,5 +1,14 @@
 /** One simulated run: everything in it follows from the seed. */
-import { FakeDisk, installRemoteValues, type Random, randomBelow, seededRandom, setProcessRuntime, World, type WorkerRuntime } from "@raia/core/internal";
+import {
+  FakeDisk,
+  installRemoteValues,
+  type Random,
+  randomBelow,
+  seededRandom,
+  setProcessRuntime,
+  World,
+  type WorkerRuntime,
+} from "@raia/core/internal";
 import { SimClock } from "./sim-clock.ts";
 import { setSimContext } from "./sim-context.ts";
 import { SimFaults } from "./sim-faults.ts";
@@ -61,7 +70,12 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
   setProcessRuntime(runtime);
   const unhandled = (error: unknown): void => fail(error);
   process.on("unhandledRejection", unhandled);
-  const program = new SimProgram(random, { fibers: 1 + randomBelow(random, 4), statements: 5 + randomBelow(random, 25), cpus, hasDeaths: faults.hasDeaths });
+  const program = new SimProgram(random, {
+    fibers: 1 + randomBelow(random, 4),
+    statements: 5 + randomBelow(random, 25),
+    cpus,
+    hasDeaths: faults.hasDeaths,
+  });
   const main = async (): Promise<void> => {
     await world.start();
     await runtime.join({ entrypoint: "simulation", namespace: undefined });
@@ -79,7 +93,9 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
       if (state.failure !== undefined || state.isDone) return;
       checkAlways(world);
       if (!clock.step() || clock.nowMs() > lastMs || clock.steps > HANGS_AFTER_STEPS) {
-        throw new BrokenInvariant(`I6: the program hangs at ${Math.round(clock.nowMs())} ms, step ${clock.steps}: ${JSON.stringify({ doing: program.doing, driver: runtime.inspect(), workers: [...world.launcher.workers].map((worker) => ({ workerId: worker.workerId.slice(0, 6), isPaused: worker.shell.isPaused, ...worker.runtime.inspect() })), node: world.node.inspect() })}`);
+        throw new BrokenInvariant(
+          `I6: the program hangs at ${Math.round(clock.nowMs())} ms, step ${clock.steps}: ${JSON.stringify({ doing: program.doing, driver: runtime.inspect(), workers: [...world.launcher.workers].map((worker) => ({ workerId: worker.workerId.slice(0, 6), isPaused: worker.shell.isPaused, ...worker.runtime.inspect() })), node: world.node.inspect() })}`,
+        );
       }
       faults.stepped();
     }
@@ -99,7 +115,14 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
     await turn();
     process.removeListener("unhandledRejection", unhandled);
   }
-  return { seed, hash: trace.value, steps: clock.steps, deaths: faults.deaths, virtualMs: Math.round(clock.nowMs()), failure: state.failure };
+  return {
+    seed,
+    hash: trace.value,
+    steps: clock.steps,
+    deaths: faults.deaths,
+    virtualMs: Math.round(clock.nowMs()),
+    failure: state.failure,
+  };
 }
 
 /** Everything is dropped; after a while nothing may be left. */

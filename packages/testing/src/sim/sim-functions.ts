@@ -2,7 +2,8 @@
  * The user code of simulated programs. A task is told what to do by a plan, so a few functions make any program, and
  * `expectedOf` computes without running anything what the plan must give.
  */
-import { get, ObjectRef, ObjectRefStream, remote, wait } from "@raia/core";
+import type { ObjectRef, ObjectRefStream } from "@raia/core";
+import { get, remote, wait } from "@raia/core";
 import type { FunctionCodec } from "@raia/core/internal";
 import { simContext, simSleep } from "./sim-context.ts";
 
@@ -16,7 +17,13 @@ export type Plan =
   /** A result that goes to the store. */
   | { readonly op: "array"; readonly n: number; readonly length: number }
   /** Waits for children of its own. */
-  | { readonly op: "tree"; readonly n: number; readonly how: "get" | "wait" | "each"; readonly options: TaskOptionsPlan; readonly children: readonly Plan[] }
+  | {
+      readonly op: "tree";
+      readonly n: number;
+      readonly how: "get" | "wait" | "each";
+      readonly options: TaskOptionsPlan;
+      readonly children: readonly Plan[];
+    }
   /** Returns refs of children that it did not wait for. */
   | { readonly op: "refs"; readonly options: TaskOptionsPlan; readonly children: readonly Plan[] }
   | { readonly op: "throw"; readonly n: number };
@@ -115,7 +122,7 @@ async function sumOfChildren({ children, how, options }: Extract<Plan, { op: "tr
   let sum = 0;
   try {
     if (how === "get") {
-      for (const value of (await get(refs)) as PlanValue[]) {
+      for (const value of await get(refs)) {
         sum += await sumOf(value);
         dropValue(value);
       }
@@ -230,6 +237,12 @@ export function submitKeyed(key: number, plan: Plan, options: TaskOptionsPlan, .
   return variant(workTask, "work", options).remote(key, plan, ...args) as ObjectRef<PlanValue>;
 }
 
-export function submitStream(key: number, from: number, items: number, sleepMs: number, options: TaskOptionsPlan): ObjectRefStream<PlanValue> {
+export function submitStream(
+  key: number,
+  from: number,
+  items: number,
+  sleepMs: number,
+  options: TaskOptionsPlan,
+): ObjectRefStream<PlanValue> {
   return variant(countTask, "count", options).remote(key, from, items, sleepMs) as ObjectRefStream<PlanValue>;
 }

@@ -16,12 +16,14 @@ export function checkAlways(world: World): void {
   }
   for (const [name, units] of used) {
     // A task that has resumed takes its CPU back at once; what it took from others is owed, never granted again.
-    if (name !== "CPU" && units > (total[name] ?? 0)) throw new BrokenInvariant(`I1: ${units} units of ${name} are granted, of ${total[name]}`);
+    if (name !== "CPU" && units > (total[name] ?? 0))
+      throw new BrokenInvariant(`I1: ${units} units of ${name} are granted, of ${total[name]}`);
   }
   for (const [name, units] of Object.entries(available)) {
     if (units > (total[name] ?? 0)) throw new BrokenInvariant(`I1: ${units} units of ${name} are free, of ${total[name]}`);
   }
-  if (ledgerLeases.length !== leases.length) throw new BrokenInvariant(`I1: the ledger knows ${ledgerLeases.length} leases, the queue ${leases.length}`);
+  if (ledgerLeases.length !== leases.length)
+    throw new BrokenInvariant(`I1: the ledger knows ${ledgerLeases.length} leases, the queue ${leases.length}`);
   if (pendingLeases > MAX_PENDING_LEASES) throw new BrokenInvariant(`I12: ${pendingLeases} lease requests wait`);
   checkActors(world, actors);
   world.store.check();
@@ -34,7 +36,8 @@ function checkActors(world: World, known: readonly { readonly actorId: string }[
   for (const { runtime, workerId } of world.launcher.workers) {
     for (const actorId of runtime.inspect().actorIds) {
       const other = hosts.get(actorId);
-      if (other !== undefined) throw new BrokenInvariant(`I3: actor ${actorId.slice(0, 8)} lives in ${other.slice(0, 8)} and in ${workerId.slice(0, 8)}`);
+      if (other !== undefined)
+        throw new BrokenInvariant(`I3: actor ${actorId.slice(0, 8)} lives in ${other.slice(0, 8)} and in ${workerId.slice(0, 8)}`);
       hosts.set(actorId, workerId);
     }
   }
@@ -55,7 +58,10 @@ export function leftovers(world: World, drivers: readonly WorkerRuntime[]): stri
   for (const [name, units] of Object.entries(node.total)) report(`units of ${name} not returned`, units - (node.available[name] ?? 0));
   report("claim words without a worker", node.lentWordBytes - node.workers.length * WORD_BYTES_PER_WORKER);
   const store = world.store.list(3);
-  if (store.total > 0) left.push(`objects in the store: ${store.total} (${store.objects.map(({ id, state, pins, site }) => `${id.slice(-6)} ${state} pins=${pins} ${site}`).join("; ")})`);
+  if (store.total > 0)
+    left.push(
+      `objects in the store: ${store.total} (${store.objects.map(({ id, state, pins, site }) => `${id.slice(-6)} ${state} pins=${pins} ${site}`).join("; ")})`,
+    );
   report("blocks of the arena", world.blocksInUse);
   for (const runtime of [...drivers, ...[...world.launcher.workers].map((worker) => worker.runtime)]) {
     const { owned, borrowed, exported, pendingCalls, handovers } = runtime.inspect();
@@ -72,7 +78,16 @@ export function leftovers(world: World, drivers: readonly WorkerRuntime[]): stri
   return left;
 }
 
-function describe(entries: Iterable<{ sequence: number; site: string; state: number; handles: number; holds: number; borrowers: ReadonlySet<string> | undefined }>): string {
+function describe(
+  entries: Iterable<{
+    sequence: number;
+    site: string;
+    state: number;
+    handles: number;
+    holds: number;
+    borrowers: ReadonlySet<string> | undefined;
+  }>,
+): string {
   const shown = [...entries].slice(0, 4).map(({ sequence, site, state, handles, holds, borrowers }) => {
     const by = [...(borrowers ?? [])].map((id) => id.slice(0, 6)).join(",");
     return `${sequence} ${site} state=${state} handles=${handles} holds=${holds} borrowers=${by}`;

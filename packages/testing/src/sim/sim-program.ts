@@ -5,7 +5,19 @@
 import { cancel, free, get, kill, type ObjectRef, type ObjectRefStream, put, RaiaError, wait } from "@raia/core";
 import { type Random, randomBelow } from "@raia/core/internal";
 import { simContext, simSleep } from "./sim-context.ts";
-import { dropValue, expectedOf, givesRefs, type Plan, PlannedError, type PlanValue, submitKeyed, submitStream, sumOf, TallyActor, type TaskOptionsPlan } from "./sim-functions.ts";
+import {
+  dropValue,
+  expectedOf,
+  givesRefs,
+  type Plan,
+  PlannedError,
+  type PlanValue,
+  submitKeyed,
+  submitStream,
+  sumOf,
+  TallyActor,
+  type TaskOptionsPlan,
+} from "./sim-functions.ts";
 
 export interface ProgramOptions {
   readonly fibers: number;
@@ -117,7 +129,10 @@ export class SimProgram {
   }
 
   #taskOptions(): TaskOptionsPlan {
-    return { maxRetries: [0, 1, 3, 3, -1][this.#below(5)] as number, numCpus: [1, 1, 1, 0.5, 0.25, this.#options.cpus][this.#below(6)] as number };
+    return {
+      maxRetries: [0, 1, 3, 3, -1][this.#below(5)] as number,
+      numCpus: [1, 1, 1, 0.5, 0.25, this.#options.cpus][this.#below(6)] as number,
+    };
   }
 
   #plan(depth: number): Plan {
@@ -149,7 +164,12 @@ export class SimProgram {
     const ref = submitKeyed(key, plan, options, ...args);
     const own = expectedOf(plan);
     // A plan that gives refs leaves its arguments out of the sum.
-    const expected = plan.op === "refs" ? (from.some((item) => item.expected === undefined) ? undefined : own) : sumOrUndefined([own, ...from.map((item) => item.expected)]);
+    const expected =
+      plan.op === "refs"
+        ? from.some((item) => item.expected === undefined)
+          ? undefined
+          : own
+        : sumOrUndefined([own, ...from.map((item) => item.expected)]);
     this.#pool.push({ ref, expected, from, isTask: true, hasWorkerRefs: givesRefs(plan), excuses: new Set() });
   }
 
@@ -301,11 +321,13 @@ export class SimProgram {
       try {
         const [instance, n] = (await get(ref)) as [number, number];
         if (!excused && n !== expected) throw new BrokenAnswer(`an actor counted ${n}, not ${expected}`);
-        if (instance < last[0] || (instance === last[0] && n < last[1] + by)) throw new BrokenAnswer(`calls of one caller ran out of order: ${last} before ${[instance, n]}`);
+        if (instance < last[0] || (instance === last[0] && n < last[1] + by))
+          throw new BrokenAnswer(`calls of one caller ran out of order: ${last.join(".")} before ${instance}.${n}`);
         last = [instance, n];
       } catch (error) {
         if (!excused || error instanceof BrokenAnswer) this.#judge(error, undefined, ACTOR_DEATHS);
-        else if (!RaiaError.is(error) || !ACTOR_DEATHS.has(error.code)) throw new BrokenAnswer(`an actor's call failed: ${String(error)}`, { cause: error });
+        else if (!RaiaError.is(error) || !ACTOR_DEATHS.has(error.code))
+          throw new BrokenAnswer(`an actor's call failed: ${String(error)}`, { cause: error });
       }
       simContext().finalizers.drop(ref);
     }
