@@ -26,7 +26,8 @@ import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** Puts a large result where readers of this node find it. */
 export interface ResultStore extends LargeObjects {
-  putForOwner(objectId: string, ownerId: string, encoded: EncodedValue, site: string): void;
+  /** @returns settles when the node has it; undefined when it has it now */
+  putForOwner(objectId: string, ownerId: string, encoded: EncodedValue, site: string): Promise<void> | undefined;
   endScope(task: object): void;
 }
 
@@ -167,6 +168,8 @@ export class Executor {
   readonly #writer = new ByteWriter(4096);
   readonly #handovers = new Map<number, Handover>();
   #nextHandover = 1;
+  /** Parts of the result that is being written, which have no room yet. */
+  readonly #unstored: Promise<void>[] = [];
   #flushedAtMs = 0;
 
   constructor(
@@ -244,8 +247,9 @@ export class Executor {
     if (isThenable(result)) {
       result.then(
         (value) => {
-          this.#returned(execution, value);
-          execution.done();
+          const stored = this.#returned(execution, value);
+          if (stored === undefined) execution.done();
+          else void stored.then(() => execution.done());
         },
         (error: unknown) => {
           this.#threw(execution, error);
@@ -254,8 +258,10 @@ export class Executor {
       );
       return false;
     }
-    this.#returned(execution, result);
-    return true;
+    const stored = this.#returned(execution, result);
+    if (stored === undefined) return true;
+    void stored.then(() => execution.done());
+    return false;
   }
 
   // -- arguments --------------------------------------------------------------------------------------------------
@@ -302,11 +308,15 @@ export class Executor {
 
   // -- results ----------------------------------------------------------------------------------------------------
 
-  #returned(execution: CallExecution, value: unknown): void {
+  /** @returns settles when the result has left, which is once the node has all of it; undefined when it has left now */
+  #returned(execution: CallExecution, value: unknown): Promise<void> | undefined {
     const { numReturns } = execution.call.template.wire;
-    if (numReturns === 1) this.#answer(execution, RESULT_TAG, this.#microseconds(execution), value, execution.call.sequence);
-    else this.#returnedMany(execution, value, numReturns);
-    this.#ended(execution, true);
+    const left =
+      numReturns === 1
+        ? this.#answer(execution, RESULT_TAG, this.#microseconds(execution), value, execution.call.sequence)
+        : this.#returnedMany(execution, value, numReturns);
+    if (left === undefined) this.#ended(execution, true);
+    return left?.then(() => this.#ended(execution, true));
   }
 
   #answer(
@@ -315,20 +325,40 @@ export class Executor {
     extra: number,
     value: unknown,
     sequence: number,
-  ): void {
+  ): Promise<void> | undefined {
     const { connection, channel, call } = execution;
     const writer = this.#writer;
     writer.position = 0;
     if (tryEncodeSmall(writer, value) && writer.position <= MAX_INLINE_BYTES) {
       writeResult(connection, tag, channel, call.slot, extra, resultStatus.value, writer.buffer, 0, writer.position);
-      return;
+      return undefined;
     }
     try {
       const { status, payload } = this.#encodeLarge(execution, value, sequence);
-      writeResult(connection, tag, channel, call.slot, extra, status, payload, 0, payload.length);
+      return this.#send(execution, tag, extra, status, payload);
     } catch (error) {
       this.#writeFailure(execution, tag, extra, error, "UNSERIALIZABLE");
+      return undefined;
     }
+  }
+
+  /** A result must not be told before the node has it: if this process died in between, readers would wait for ever. */
+  #send(
+    execution: CallExecution,
+    tag: typeof RESULT_TAG | typeof STREAM_ITEM_TAG,
+    extra: number,
+    status: number,
+    payload: Uint8Array,
+  ): Promise<void> | undefined {
+    const { connection, channel, call } = execution;
+    const write = (): void => writeResult(connection, tag, channel, call.slot, extra, status, payload, 0, payload.length);
+    if (this.#unstored.length === 0) {
+      write();
+      return undefined;
+    }
+    return Promise.all(this.#unstored.splice(0)).then(write, (error: unknown) =>
+      this.#writeFailure(execution, tag, extra, error, "OBJECT_LOST"),
+    );
   }
 
   #encodeLarge(execution: CallExecution, value: unknown, sequence: number): { status: number; payload: Uint8Array } {
@@ -344,7 +374,8 @@ export class Executor {
     let payload: Uint8Array;
     if (encoded.byteLength > MAX_INLINE_BYTES) {
       const ownerId = execution.connection.peerId;
-      this.#store.putForOwner(objectIdOf(ownerId, sequence), ownerId, encoded, execution.name);
+      const stored = this.#store.putForOwner(objectIdOf(ownerId, sequence), ownerId, encoded, execution.name);
+      if (stored !== undefined) this.#unstored.push(stored);
       const size = Buffer.allocUnsafe(8);
       size.writeDoubleLE(encoded.byteLength, 0);
       status = resultStatus.stored;
@@ -382,31 +413,23 @@ export class Executor {
     for (const entry of held.entries) this.#hooks.table.dropHold(entry);
   }
 
-  #returnedMany(execution: CallExecution, value: unknown, numReturns: number): void {
-    const { connection, channel, call } = execution;
+  #returnedMany(execution: CallExecution, value: unknown, numReturns: number): Promise<void> | undefined {
+    const { call } = execution;
     const values = numReturns === 0 ? [] : value;
     if (!Array.isArray(values) || values.length !== numReturns) {
       const got = Array.isArray(values) ? `an array of ${values.length}` : typeof values;
       const error = new RaiaError("NUM_RETURNS_MISMATCH", { task: execution.name, numReturns, got });
       this.#writeFailure(execution, RESULT_TAG, this.#microseconds(execution), error, "NUM_RETURNS_MISMATCH");
-      return;
+      return undefined;
     }
     try {
       const parts = values.map((part, index) => this.#part(execution, part, call.sequence + index));
-      const payload = Buffer.concat(parts);
-      writeResult(
-        connection,
-        RESULT_TAG,
-        channel,
-        call.slot,
-        this.#microseconds(execution),
-        resultStatus.returns,
-        payload,
-        0,
-        payload.length,
-      );
+      return this.#send(execution, RESULT_TAG, this.#microseconds(execution), resultStatus.returns, Buffer.concat(parts));
     } catch (error) {
+      // What was stored of it is the owner's to free; nobody will ask for it.
+      this.#unstored.length = 0;
       this.#writeFailure(execution, RESULT_TAG, this.#microseconds(execution), error, "UNSERIALIZABLE");
+      return undefined;
     }
   }
 
@@ -501,7 +524,9 @@ export class Executor {
         const step = iterator.next();
         const { done, value } = (isThenable(step) ? await step : step) as IteratorResult<unknown, undefined>;
         if (done) break;
-        this.#answer(execution, STREAM_ITEM_TAG, count, isThenable(value) ? await value : value, call.sequence + 1 + count);
+        const item: unknown = isThenable(value) ? await value : value;
+        const left = this.#answer(execution, STREAM_ITEM_TAG, count, item, call.sequence + 1 + count);
+        if (left !== undefined) await left;
         count++;
         connection.flush();
         await execution.roomForItem(count, limit);

@@ -28,16 +28,17 @@ export class StoreAdapter implements ResultStore {
 
   /** Stores an object of our own. Its copy is taken before this returns. */
   put(objectId: string, encoded: EncodedValue, site: string): void {
-    this.putForOwner(objectId, this.#self.workerId, encoded, site);
+    void this.putForOwner(objectId, this.#self.workerId, encoded, site);
   }
 
-  putForOwner(objectId: string, ownerId: string, encoded: EncodedValue, site: string): void {
+  putForOwner(objectId: string, ownerId: string, encoded: EncodedValue, site: string): Promise<void> | undefined {
     const label: Label = { ownerId, site };
     const put = this.#store.putSync(objectId, encoded.byteLength, label, (target) => packValue(encoded, target));
-    if (put.isStored) return;
+    if (put.isStored) return undefined;
     this.#waiting.set(objectId, put.stored);
     const forget = (): void => void this.#waiting.delete(objectId);
     put.stored.then(forget, forget);
+    return put.stored;
   }
 
   async read(objectId: string, _stored: StoredAt, scope: object | undefined): Promise<Uint8Array> {

@@ -387,11 +387,25 @@ export class WorkerRuntime {
   #openStore(): StoreClient {
     return new StoreClient({
       arena: this.arena,
-      gateway: this.#node.client(storeService),
+      gateway: this.#storeGateway(),
       disk: this.#deps.openSpillDisk(this.registered.spillDirectory),
       clock: this.clock,
       finalizers: this.#deps.finalizers,
     });
+  }
+
+  #storeGateway(): Client<typeof storeService> {
+    const client = this.#node.client(storeService);
+    if (this.kind === "driver") return client;
+    const node = this.#node;
+    return {
+      ...client,
+      // Ahead of the result that names it, which leaves over another connection.
+      sealObject: (request) => {
+        client.sealObject(request);
+        node.flush();
+      },
+    };
   }
 
   /** What was not finished fails with SHUTTING_DOWN; a driver's job ends. */
