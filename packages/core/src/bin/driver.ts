@@ -52,12 +52,16 @@ function drive(options: DriverOptions, lost: (error: RaiaError) => void, place: 
   const cluster = place instanceof Promise ? place.then(enter) : enter(place);
   // The first job of a cluster of its own; of another it is not known yet.
   const expectedJobId = place instanceof Promise ? undefined : jobIdOf(1);
-  const runtime = newRuntime(identity, cluster, options, lost, expectedJobId);
+  let arena: SharedArena | undefined;
+  const openArena: OpenArena = ({ arenaPath, arenaSlot }) => (arena = SharedArena.open({ path: arenaPath, slot: arenaSlot }));
+  const runtime = newRuntime(identity, cluster, options, lost, openArena, expectedJobId);
   return {
     runtime,
     joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
     stop: async () => {
       await runtime.shutdown();
+      // The mappings stay for views that the program still has.
+      arena?.close();
       const found = await Promise.resolve(place).catch(() => undefined); // Nothing was found or started: nothing to end.
       await found?.end();
     },
@@ -121,11 +125,14 @@ function startLocal(options: DriverOptions): Place {
   };
 }
 
+type OpenArena = ConstructorParameters<typeof WorkerRuntime>[0]["openArena"];
+
 function newRuntime(
   identity: Identity,
   cluster: Promise<{ nodeAddress: string; controlAddress: string }>,
   options: DriverOptions,
   lost: (error: RaiaError) => void,
+  openArena: OpenArena,
   expectedJobId?: string,
 ): WorkerRuntime {
   const runtime = new WorkerRuntime({
@@ -137,7 +144,7 @@ function newRuntime(
     spinMs: SPIN_MS,
     ...(expectedJobId !== undefined && { expectedJobId }),
     finalizers: realFinalizers(),
-    openArena: ({ arenaPath, arenaSlot }) => SharedArena.open({ path: arenaPath, slot: arenaSlot }),
+    openArena,
     openSpillDisk: (directory) => new DirectoryDisk(directory),
     showOutput: (stream, lines) => {
       if (options.logToDriver === false) return;

@@ -5,6 +5,7 @@
 import type { Infer } from "../wire/schema.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
+import { LruMap } from "../base/lru-map.ts";
 import type { Random } from "../base/random.ts";
 import type { ResourceSet } from "../base/resources.ts";
 import type { DeathCause } from "../messages/common.ts";
@@ -103,6 +104,9 @@ const LOST_WORKER_MS = 1000;
 const REGISTER_TIMEOUT_MS = 60_000;
 /** For calls that an ending actor has accepted, and its disposal. */
 const EXIT_GRACE_MS = 30_000;
+
+/** Answers kept for repeated requests: far more than can be under way. */
+const MAX_STARTED_ACTORS = 20_000;
 
 export class NodeServer {
   readonly #deps: NodeDependencies;
@@ -430,6 +434,17 @@ export class NodeServer {
 
   #startActor(spec: Infer<typeof ActorSpec>, incarnation: number): Promise<Infer<typeof ActorStarted>> {
     const leaseId = `actor-${spec.actorId}-${incarnation}`;
+    const known = this.#startedActors.get(leaseId);
+    if (known !== undefined) return known;
+    const starting = this.#startNewActor(spec, incarnation, leaseId);
+    this.#startedActors.set(leaseId, starting);
+    return starting;
+  }
+
+  /** Control asks again when it does not know whether its request arrived: the same incarnation gets the same answer. */
+  readonly #startedActors = new LruMap<string, Promise<Infer<typeof ActorStarted>>>(MAX_STARTED_ACTORS);
+
+  #startNewActor(spec: Infer<typeof ActorSpec>, incarnation: number, leaseId: string): Promise<Infer<typeof ActorStarted>> {
     const actor: HostedActor = { spec, incarnation, leaseId, worker: undefined, isEnding: false };
     this.#actors.set(spec.actorId, actor);
     return new Promise((resolve) => {
@@ -544,6 +559,8 @@ export class NodeServer {
     if (worker.actorIds.size > 0 || worker.leaseIds.size > 0) return;
     if (graceMs > 0) this.#pool.leave(worker, { by: "node" });
     else this.#pool.stop(worker, { by: "node" }, isAlone ? 0 : undefined);
+    // A process that leaves in its own time (others use what it owns) is no longer this actor.
+    if (worker.state.kind === "stopping") await worker.gone;
   }
 
   /** What it holds now, counted where it is held: for status pages, tests and the simulator. */

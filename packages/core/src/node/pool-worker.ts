@@ -42,6 +42,8 @@ export class PoolWorker {
   isExclusiveTaken = false;
   /** Others use objects that it owns: they would be lost with it. */
   ownsShared = false;
+  /** Settles when the process is gone. */
+  readonly #gone = Promise.withResolvers<void>();
 
   constructor(workerId: string, launchKey: string, claimOffset: number, arenaSlot: number, nowMs: number) {
     this.workerId = workerId;
@@ -50,6 +52,14 @@ export class PoolWorker {
     this.arenaSlot = arenaSlot;
     this.state = { kind: "starting", sinceMs: nowMs };
     for (let at = CLAIMS_PER_WORKER - SHARED_CLAIMS; at >= EXCLUSIVE_CLAIMS; at -= SHARED_CLAIMS) this.#freeShares.push(at);
+  }
+
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  markGone(): void {
+    this.#gone.resolve();
   }
 
   get isUsable(): boolean {

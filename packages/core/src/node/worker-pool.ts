@@ -185,6 +185,7 @@ export class WorkerPool {
     this.#words.release(worker.claimOffset, CLAIMS_PER_WORKER);
     this.#events.died(worker, cause);
     this.returnSlot(worker.arenaSlot);
+    worker.markGone();
   }
 
   /** Looks once, a while after something became idle; nothing runs while nothing is idle too long. */

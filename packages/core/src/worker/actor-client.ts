@@ -5,7 +5,7 @@
  */
 import type { Infer } from "../wire/schema.ts";
 import { Deque } from "../base/deque.ts";
-import type { Facts } from "../base/errors.ts";
+import type { ErrorCode, Facts } from "../base/errors.ts";
 import type { ActorView as ActorViewType } from "../messages/control.ts";
 import { type Call, type CallSlotHolder, type CallTarget, callState } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
@@ -313,8 +313,11 @@ class ActorChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   }
 }
 
-function deadFailure(view: ActorView, call: Call): { code: "ACTOR_DIED" | "ACTOR_UNSCHEDULABLE"; facts: Facts; errorBytes?: Uint8Array } {
-  const code = view.cause?.kind === "unschedulable" ? "ACTOR_UNSCHEDULABLE" : "ACTOR_DIED";
+/** Deaths before an actor was made have codes of their own. */
+const deathCodes: Readonly<Record<string, ErrorCode>> = { unschedulable: "ACTOR_UNSCHEDULABLE", "name-taken": "ACTOR_NAME_TAKEN" };
+
+function deadFailure(view: ActorView, call: Call): { code: ErrorCode; facts: Facts; errorBytes?: Uint8Array } {
+  const code = deathCodes[view.cause?.kind ?? ""] ?? "ACTOR_DIED";
   return {
     code,
     facts: { actor: view.actorId.slice(0, 8), method: call.template.name, ...causeFacts(view) },

@@ -3,7 +3,7 @@
  * Whatever can be answered without waiting is answered without waiting.
  */
 import { ByteWriter } from "../base/byte-writer.ts";
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { type ErrorCode, type Facts, RaiaError } from "../base/errors.ts";
 import { objectIdOf, taskIdOf } from "../base/ids.ts";
 import type { Accelerators } from "../messages/common.ts";
@@ -51,6 +51,9 @@ export class CallExecution implements TaskContext {
   whenDone: (() => void) | undefined = undefined;
   startedAtMs = 0;
   isDone = false;
+  /** The caller has its answer already: the call ran too long. */
+  isAnswered = false;
+  timer: Timer | undefined = undefined;
   #controller: AbortController | undefined;
   #isCancelled = false;
   #children: Set<{ cancel(force: boolean): void }> | undefined;
@@ -233,6 +236,7 @@ export class Executor {
 
   #invoke(execution: CallExecution, fn: AnyFunction, args: unknown[]): boolean {
     execution.startedAtMs = this.#clock.nowMs();
+    if (execution.host !== undefined) this.#startTimeLimit(execution);
     let result: unknown;
     try {
       result = runInContext(execution, () => fn.apply(execution.host?.instance, args as never[]));
@@ -308,8 +312,27 @@ export class Executor {
 
   // -- results ----------------------------------------------------------------------------------------------------
 
+  /** Of an actor's call: its signal aborts, and its caller has an answer; what it still gives goes nowhere. The actor lives on. */
+  #startTimeLimit(execution: CallExecution): void {
+    const { timeoutMs } = execution.call.template.wire;
+    if (timeoutMs === undefined) return;
+    execution.timer = this.#clock.after(timeoutMs, () => {
+      if (execution.isAnswered) return;
+      execution.cancel(true);
+      this.refuse(execution, "TASK_TIMEOUT", { timeoutMs, attempt: execution.attempt });
+      execution.isAnswered = true;
+      execution.connection.flush();
+    });
+  }
+
   /** @returns settles when the result has left, which is once the node has all of it; undefined when it has left now */
   #returned(execution: CallExecution, value: unknown): Promise<void> | undefined {
+    if (execution.isAnswered) {
+      this.#ended(execution, false);
+      return undefined;
+    }
+    // It has ended in time, though a large result may take a while to leave.
+    execution.timer?.cancel();
     const { numReturns } = execution.call.template.wire;
     const left =
       numReturns === 1
@@ -442,6 +465,10 @@ export class Executor {
   }
 
   #threw(execution: CallExecution, error: unknown): void {
+    if (execution.isAnswered) {
+      this.#ended(execution, false);
+      return;
+    }
     const { connection, channel, call } = execution;
     const bytes = this.encodeThrown(error, execution.name);
     writeResult(connection, RESULT_TAG, channel, call.slot, this.#microseconds(execution), resultStatus.error, bytes, 0, bytes.length);
@@ -498,6 +525,8 @@ export class Executor {
 
   #ended(execution: CallExecution, ok: boolean): void {
     const nowMs = this.#clock.nowMs();
+    execution.timer?.cancel();
+    execution.isAnswered = true;
     if (execution.host === undefined) this.#store.endScope(execution);
     const { call, connection, startedAtMs, name, attempt, jobId } = execution;
     const kind = ok ? eventKind.finished : eventKind.failed;
@@ -523,13 +552,17 @@ export class Executor {
         }
         const step = iterator.next();
         const { done, value } = (isThenable(step) ? await step : step) as IteratorResult<unknown, undefined>;
-        if (done) break;
+        if (done || execution.isAnswered) break;
         const item: unknown = isThenable(value) ? await value : value;
         const left = this.#answer(execution, STREAM_ITEM_TAG, count, item, call.sequence + 1 + count);
         if (left !== undefined) await left;
         count++;
         connection.flush();
         await execution.roomForItem(count, limit);
+      }
+      if (execution.isAnswered) {
+        this.#ended(execution, false);
+        return;
       }
       const total = Buffer.allocUnsafe(8);
       total.writeDoubleLE(count, 0);

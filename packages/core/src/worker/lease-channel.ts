@@ -28,6 +28,8 @@ export interface LeaseGrant {
 export interface LeaseEvents {
   /** There is room for more. */
   hasRoom(channel: LeaseChannel): void;
+  /** The running call waits for others: what it holds up needs another place. */
+  waits(channel: LeaseChannel): void;
   /** A call was not begun and needs another place. */
   requeue(call: Call): void;
   /** Asked when a call's code threw: true when it will be tried again. */
@@ -75,6 +77,8 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   isReady = true;
   /** No new calls: the worker retires, or the node wants it back. */
   isClosing = false;
+  /** The process ends with this lease. */
+  isRetiring = false;
   lastResultAtMs = 0;
   idleSinceMs = 0;
   /** Set when the node said why the worker died. */
@@ -184,10 +188,12 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   ready(ready: boolean): void {
     this.isReady = ready;
     if (ready) this.#events.hasRoom(this);
+    else this.#events.waits(this);
   }
 
   retiring(): void {
     this.isClosing = true;
+    this.isRetiring = true;
     this.#events.retired(this);
   }
 

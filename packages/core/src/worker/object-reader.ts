@@ -17,6 +17,8 @@ export interface Failure {
   readonly code: ErrorCode;
   readonly facts: Facts;
   readonly cause?: unknown;
+  /** The encoded error of user code that stands behind it: becomes the cause. */
+  readonly errorBytes?: Uint8Array;
 }
 
 /** The objects of this node, as a reader sees them. */
@@ -286,7 +288,8 @@ export class ObjectReader {
         throw await this.#reviveError(entry.payload as Uint8Array, undefined);
       default: {
         const failure = entry.payload as Failure;
-        throw new RaiaError(failure.code, failure.facts, failure.cause === undefined ? undefined : { cause: failure.cause });
+        const cause = failure.errorBytes === undefined ? failure.cause : await this.#reviveError(failure.errorBytes, undefined);
+        throw new RaiaError(failure.code, failure.facts, cause === undefined ? undefined : { cause });
       }
     }
   }

@@ -42,6 +42,8 @@ export interface TaskServerEffects {
   /** Resolves when the node has granted the CPU again. */
   unblocked(leaseIds: readonly string[]): Promise<void>;
   actorHost(actorId: string): ActorHost | undefined;
+  /** @returns how many calls of the function this process has begun, with this one */
+  countCall(functionHash: string): number;
 }
 
 /** Waits shorter than this keep their CPU: giving it back and asking again would cost more. */
@@ -184,7 +186,6 @@ class LeaseRun {
   #waits = 0;
   #isBlocked = false;
   #resuming: Promise<void> | undefined;
-  #calls = 0;
   #isRetiring = false;
 
   constructor(
@@ -210,19 +211,15 @@ class LeaseRun {
   }
 
   pushed(call: IncomingCall): void {
-    if (this.#current === undefined && this.#queue.length === 0) this.#start(call);
-    else if (this.#isBlocked || this.#isRetiring) this.#giveBack([call]);
+    if (this.#isBlocked || this.#isRetiring) this.#giveBack([call]);
+    else if (this.#current === undefined && this.#queue.length === 0) this.#start(call);
     else this.#queue.push(call);
   }
 
   #start(call: IncomingCall): void {
     if (!claimStart(this.#claims, call.slot, call.claim)) return;
-    this.#calls++;
-    const { maxCalls } = call.template.wire;
-    if (maxCalls !== undefined && this.#calls >= maxCalls && !this.#isRetiring) {
-      this.#isRetiring = true;
-      this.#events.workerRetiring({ channel: this.#number });
-    }
+    const { maxCalls, functionHash } = call.template.wire;
+    if (maxCalls !== undefined && this.#effects.countCall(functionHash) >= maxCalls) this.#retire();
     const execution = new CallExecution(call, this.#connection, this.#number, this.#accelerators, this, undefined);
     this.#current = execution;
     if (this.#executor.run(execution)) this.#finished();
@@ -231,6 +228,15 @@ class LeaseRun {
         this.#finished();
         this.#drain();
       };
+  }
+
+  /** This call is the last here: the process ends when it is done. */
+  #retire(): void {
+    if (this.#isRetiring) return;
+    this.#isRetiring = true;
+    this.#events.workerRetiring({ channel: this.#number });
+    this.#giveBack([...this.#queue]);
+    while (this.#queue.length > 0) this.#queue.shift();
   }
 
   #finished(): void {

@@ -71,6 +71,7 @@ export class TaskSubmitter {
   submit(call: Call, shape: Shape, exports: readonly Promise<void>[] | undefined): void {
     const { exported } = call.template;
     call.holder = queued;
+    this.#startQueueLimit(call, shape);
     if (exported !== undefined || exports !== undefined) {
       const needed = exported === undefined ? exports : [exported, ...(exports ?? [])];
       Promise.all(needed as readonly Promise<void>[]).then(
@@ -240,6 +241,7 @@ export class TaskSubmitter {
         if (shape.queue.length > 0) this.#fill(shape, lease, Number.POSITIVE_INFINITY);
         if (lease.inFlight === 0) this.#becameIdle(shape, lease);
       },
+      waits: () => this.#schedule(shape),
       requeue: (call) => this.#requeue(call, shape),
       retryAfterError: (call, bytes, start, end) => {
         if (!shouldRetryError(call, bytes, start, end)) return false;
@@ -310,7 +312,7 @@ export class TaskSubmitter {
     for (const lease of [...shape.leases]) {
       if (lease.inFlight > 0) continue;
       this.#stealFor(shape, lease, false);
-      if (lease.inFlight === 0 && nowMs - lease.idleSinceMs >= IDLE_LEASE_MS) this.#giveBack(shape, lease, false);
+      if (lease.inFlight === 0 && (lease.isClosing || nowMs - lease.idleSinceMs >= IDLE_LEASE_MS)) this.#giveBack(shape, lease, false);
     }
     this.#dispatch(shape);
   }
@@ -318,7 +320,7 @@ export class TaskSubmitter {
   #giveBack(shape: Shape, lease: LeaseChannel, discard: boolean): void {
     if (!this.#forget(shape, lease)) return;
     lease.link.close(lease.number);
-    this.#calls.return(lease.grant.leaseId, discard);
+    this.#calls.return(lease.grant.leaseId, discard || lease.isRetiring);
   }
 
   #forget(shape: Shape, lease: LeaseChannel): boolean {
@@ -393,6 +395,19 @@ export class TaskSubmitter {
   /** Stops the worker that runs the call, after the grace period. */
   forceStop(lease: LeaseChannel, graceMs: number, reason: string): void {
     this.#calls.kill(lease.grant.leaseId, graceMs, reason);
+  }
+
+  /** The time before the first attempt begins: what runs already, or waits for a retry, is not stopped by it. */
+  #startQueueLimit(call: Call, shape: Shape): void {
+    const { queueTimeoutMs, name } = call.template;
+    if (queueTimeoutMs === undefined) return;
+    const timer = this.#clock.after(queueTimeoutMs, () => {
+      if (call.isSettled || call.attempt > 0) return;
+      if (call.holder instanceof LeaseChannel && !call.holder.recallOne(call)) return;
+      this.#results.fail(call, { code: "QUEUE_TIMEOUT", facts: { task: name, queueTimeoutMs } });
+      this.#schedule(shape);
+    });
+    (call.cleanup ??= []).push(() => timer.cancel());
   }
 
   #startTimeLimit(call: Call, lease: LeaseChannel): void {

@@ -141,6 +141,8 @@ export class WorkerRuntime {
   readonly #links = new Map<Connection, WorkerLink>();
   readonly #actors = new Map<string, ActorClient>();
   readonly #hosts = new Map<string, ActorHost>();
+  /** Of functions with `maxCalls`; each entry stands for code that is loaded here, so there are few. */
+  readonly #callCounts = new Map<string, number>();
   readonly #scratch = new ByteWriter(256);
   #tasks: TaskServer | undefined;
   #nextTemplate = 1;
@@ -371,6 +373,11 @@ export class WorkerRuntime {
         blocked: (leaseIds) => this.lease.taskBlocked({ leaseIds }),
         unblocked: (leaseIds) => this.lease.taskUnblocked({ leaseIds }).then(() => {}),
         actorHost: (actorId) => this.#hosts.get(actorId),
+        countCall: (functionHash) => {
+          const count = (this.#callCounts.get(functionHash) ?? 0) + 1;
+          this.#callCounts.set(functionHash, count);
+          return count;
+        },
       },
       this.clock,
       claims,
@@ -650,7 +657,7 @@ export class WorkerRuntime {
         dependencies.length > 0 ? this.#arguments.withDependencies(encoded) : encoded.args.subarray(encoded.argsStart, encoded.argsEnd);
       const job = { jobId: this.jobId, namespace: spec.namespace || this.namespace };
       const reply = await this.control.createActor({
-        spec: { ...spec, ...job, demand: { ...spec.demand, jobId: this.jobId }, args },
+        spec: { ...spec, ...job, demand: { ...spec.demand, jobId: this.jobId }, args, ownerNodeId: this.nodeId },
         getIfExists,
       });
       return reply.actorId;

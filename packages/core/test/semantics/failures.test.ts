@@ -1,0 +1,289 @@
+/** Tasks that are lost, retried, cancelled or too slow. Codes C-1 to C-3: kills at chosen moments. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { testCluster } from "@raia/testing/fixtures/cluster";
+import { eventually } from "@raia/testing/fixtures/eventually";
+import { isRaised, note, notes, raise, spinUntilRaised, whenNoted, whenRaised } from "@raia/testing/fixtures/signals";
+import { cancel, get, type RaiaError, remote, runtimeContext } from "../../src/index.ts";
+
+const cluster = testCluster();
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    // No such process.
+    return false;
+  }
+}
+
+describe("deaths and retries", () => {
+  test("C-1: killed while it runs, retries left: one retry, and the result", async () => {
+    const log = cluster.path("log");
+    const work = remote(
+      async (path: string) => {
+        note(path, process.pid);
+        if (runtimeContext().attempt === 0) await new Promise(() => {});
+        return runtimeContext().attempt;
+      },
+      { maxRetries: 1 },
+    );
+    const ref = work.remote(log);
+    const [pid] = await whenNoted(log, 1);
+    process.kill(Number(pid), "SIGKILL");
+    assert.equal(await get(ref), 1);
+    assert.equal(notes(log).length, 2);
+  });
+
+  test("C-2: no retries left: a typed error with cause and the last lines of stderr", async () => {
+    const log = cluster.path("log");
+    const work = remote(
+      async (path: string) => {
+        process.stderr.write("the last words\n");
+        note(path, process.pid);
+        await new Promise(() => {});
+      },
+      { maxRetries: 0, name: "doomed" },
+    );
+    const ref = work.remote(log);
+    const [pid] = await whenNoted(log, 1);
+    process.kill(Number(pid), "SIGKILL");
+    await assert.rejects(get(ref), (error: RaiaError) => {
+      assert.equal(error.code, "WORKER_CRASHED");
+      assert.equal(error.facts["cause"], "signal");
+      assert.equal(error.facts["signal"], "SIGKILL");
+      assert.equal(error.facts["pid"], Number(pid));
+      assert.equal(error.facts["task"], "doomed");
+      assert.deepEqual(error.facts["stderrTail"], ["the last words"]);
+      return true;
+    });
+    assert.equal(notes(log).length, 1);
+  });
+
+  test("C-3: killed after its result was sent: the result is kept, the task is not run again", async () => {
+    const log = cluster.path("log");
+    const work = remote((path: string) => {
+      note(path, process.pid);
+      return process.pid;
+    });
+    for (let round = 0; round < 10; round++) {
+      const pid = await get(work.remote(log));
+      process.kill(pid, "SIGKILL");
+    }
+    assert.equal(notes(log).length, 10);
+  });
+
+  test("process.exit in a task is a death with its exit code", async () => {
+    const work = remote(() => process.exit(3), { maxRetries: 0 });
+    await assert.rejects(get(work.remote()), { code: "WORKER_CRASHED" });
+    await assert.rejects(get(work.remote()), (error: RaiaError) => error.facts["exitCode"] === 3 && error.facts["cause"] === "exit");
+  });
+
+  test("what waited behind a task that died is run, and counts no attempt", async () => {
+    const log = cluster.path("log");
+    const quick = remote((path: string, index: number) => {
+      if (index === 50 && runtimeContext().attempt === 0) process.kill(process.pid, "SIGKILL");
+      note(path, index);
+      return [index, runtimeContext().attempt];
+    });
+    const results = await get(Array.from({ length: 200 }, (_, index) => quick.remote(log, index)));
+    assert.deepEqual(
+      results.map(([index]) => index),
+      Array.from({ length: 200 }, (_, index) => index),
+    );
+    // Those whose results were lost with the process may have run twice; nobody ran more often.
+    assert.ok(results.every(([, attempt]) => attempt! <= 1));
+  });
+
+  test("retryExceptions: all, or those of a class", async () => {
+    const log = cluster.path("log");
+    const flaky = remote((path: string) => {
+      note(path, "run");
+      if (runtimeContext().attempt < 2) throw new RangeError("again");
+      return runtimeContext().attempt;
+    });
+    assert.equal(await get(flaky.options({ retryExceptions: true }).remote(log)), 2);
+    assert.equal(await get(flaky.options({ retryExceptions: [RangeError] }).remote(log)), 2);
+    await assert.rejects(get(flaky.options({ retryExceptions: [TypeError] }).remote(log)), RangeError);
+    await assert.rejects(get(flaky.remote(log)), RangeError);
+    await assert.rejects(get(flaky.options({ retryExceptions: true, maxRetries: 1 }).remote(log)), RangeError);
+    assert.equal(notes(log).length, 3 + 3 + 1 + 1 + 2);
+  });
+});
+
+describe("cancelling", () => {
+  test("queued: it never runs", async () => {
+    const go = cluster.path("go");
+    const log = cluster.path("log");
+    const block = remote(async (path: string) => whenRaised(path));
+    const work = remote((path: string) => note(path, "ran"));
+    const blockers = [block.remote(go), block.remote(go)];
+    const ref = work.remote(log);
+    cancel(ref);
+    await assert.rejects(get(ref), { code: "TASK_CANCELLED" });
+    raise(go);
+    await get(blockers);
+    await get(work.remote(log));
+    assert.equal(notes(log).length, 1);
+  });
+
+  test("running: its signal aborts, and the ref rejects at once", async () => {
+    const started = cluster.path("started");
+    const stopped = cluster.path("stopped");
+    const work = remote(async (begin: string, end: string) => {
+      raise(begin);
+      await new Promise((resolve) => runtimeContext().signal.addEventListener("abort", resolve));
+      raise(end);
+    });
+    const ref = work.remote(started, stopped);
+    await whenRaised(started);
+    cancel(ref);
+    await assert.rejects(get(ref), { code: "TASK_CANCELLED" });
+    await whenRaised(stopped);
+  });
+
+  test("force: a task that does not listen is stopped with its process", async () => {
+    const log = cluster.path("log");
+    const never = cluster.path("never");
+    const work = remote((path: string, until: string) => {
+      note(path, process.pid);
+      spinUntilRaised(until);
+    });
+    const ref = work.remote(log, never);
+    const [pid] = await whenNoted(log, 1);
+    cancel(ref, { force: true });
+    await assert.rejects(get(ref), { code: "TASK_CANCELLED" });
+    assert.ok(await eventually(() => !isAlive(Number(pid)), 5000), "the process is still there");
+    assert.equal(notes(log).length, 1);
+  });
+
+  test("recursive: the children are cancelled, too; not when it says so", async () => {
+    const parent = remote(async (log: string, stopped: string) => {
+      const child = remote(async (path: string, end: string) => {
+        note(path, "started");
+        await new Promise((resolve) => runtimeContext().signal.addEventListener("abort", resolve));
+        raise(end);
+      });
+      await get(child.remote(log, stopped));
+    });
+    const log = cluster.path("log");
+    const stopped = cluster.path("stopped");
+    const ref = parent.remote(log, stopped);
+    await whenNoted(log, 1);
+    cancel(ref);
+    await assert.rejects(get(ref), { code: "TASK_CANCELLED" });
+    await whenRaised(stopped);
+  });
+
+  test("what depends on a cancelled task fails like it", async () => {
+    const never = cluster.path("never");
+    const first = remote(async (path: string) => {
+      await Promise.race([whenRaised(path), new Promise((resolve) => runtimeContext().signal.addEventListener("abort", resolve))]);
+      return 1;
+    });
+    const second = remote((x: number) => x);
+    const ref = first.remote(never);
+    const dependent = second.remote(ref);
+    cancel(ref);
+    await assert.rejects(get(dependent), { code: "TASK_CANCELLED" });
+  });
+
+  test("an AbortSignal among the options cancels; one that has aborted already, too", async () => {
+    const started = cluster.path("started");
+    const controller = new AbortController();
+    const work = remote(async (begin: string) => {
+      raise(begin);
+      await new Promise((resolve) => runtimeContext().signal.addEventListener("abort", resolve));
+    });
+    const ref = work.options({ signal: controller.signal }).remote(started);
+    await whenRaised(started);
+    controller.abort();
+    await assert.rejects(get(ref), { code: "TASK_CANCELLED" });
+    const late = cluster.path("late");
+    await assert.rejects(get(work.options({ signal: controller.signal }).remote(late)), { code: "TASK_CANCELLED" });
+    assert.equal(isRaised(late), false);
+  });
+});
+
+describe("time limits", () => {
+  test("timeoutMs counts running time", async () => {
+    const stopped = cluster.path("stopped");
+    const slow = remote(
+      async (path: string) => {
+        await new Promise((resolve) => runtimeContext().signal.addEventListener("abort", resolve));
+        raise(path);
+      },
+      { timeoutMs: 50 },
+    );
+    await assert.rejects(get(slow.remote(stopped)), { code: "TASK_TIMEOUT" });
+    await whenRaised(stopped);
+  });
+
+  test("timeoutMs: a busy loop loses its process, the next task has another", async () => {
+    const log = cluster.path("log");
+    const never = cluster.path("never");
+    const busy = remote(
+      (path: string, until: string) => {
+        note(path, process.pid);
+        spinUntilRaised(until);
+      },
+      { timeoutMs: 50 },
+    );
+    await assert.rejects(get(busy.remote(log, never)), { code: "TASK_TIMEOUT" });
+    const [pid] = await whenNoted(log, 1);
+    assert.ok(await eventually(() => !isAlive(Number(pid)), 5000), "the process is still there");
+    assert.equal(await get(remote(() => 1).remote()), 1);
+  });
+
+  test("queueTimeoutMs counts the time before", async () => {
+    const go = cluster.path("go");
+    const log = cluster.path("log");
+    const block = remote(async (path: string) => whenRaised(path));
+    const work = remote((path: string) => note(path, "ran"), { queueTimeoutMs: 50 });
+    const blockers = [block.remote(go), block.remote(go)];
+    await assert.rejects(get(work.remote(log)), { code: "QUEUE_TIMEOUT" });
+    raise(go);
+    await get(blockers);
+    await get(work.options({ queueTimeoutMs: 20_000 }).remote(log));
+    assert.equal(notes(log).length, 1);
+  });
+
+  test("get: timeoutMs and signal", async () => {
+    const go = cluster.path("go");
+    const ref = remote(async (path: string) => whenRaised(path)).remote(go);
+    await assert.rejects(get(ref, { timeoutMs: 20 }), { code: "GET_TIMEOUT" });
+    await assert.rejects(get(ref, { signal: AbortSignal.abort(new Error("enough")) }), { message: "enough" });
+    raise(go);
+    await get(ref);
+  });
+});
+
+describe("limits of a worker", () => {
+  test("maxCalls: the process ends after so many", async () => {
+    const ask = remote(() => process.pid, { maxCalls: 1, maxRetries: 0 });
+    const pids = await get([ask.remote(), ask.remote(), ask.remote(), ask.remote()]);
+    assert.equal(new Set(pids).size, 4);
+    for (const pid of pids) assert.ok(await eventually(() => !isAlive(pid), 10_000));
+  });
+
+  test("isolation shared: 10,000 tasks that wait need seconds and a handful of processes", { timeout: 60_000 }, async () => {
+    const wait = remote(
+      async () => {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        return process.pid;
+      },
+      { numCpus: 0.01 },
+    );
+    const startedMs = performance.now();
+    const pids = await get(Array.from({ length: 10_000 }, () => wait.remote()));
+    const seconds = (performance.now() - startedMs) / 1000;
+    assert.ok(new Set(pids).size <= 6, `${new Set(pids).size} processes`);
+    assert.ok(seconds < 20, `${seconds} s`);
+  });
+
+  test("a task that asks for more than there is fails after 5 s with the numbers", async () => {
+    const ref = remote(() => 1, { numCpus: 64 }).remote();
+    await assert.rejects(get(ref), (error: RaiaError) => error.code === "TASK_UNSCHEDULABLE" && /64/.test(error.message));
+  });
+});

@@ -1,0 +1,203 @@
+/** Streams: refs of items as they come. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { testCluster } from "@raia/testing/fixtures/cluster";
+import { note, notes, raise, whenNoted, whenRaised } from "@raia/testing/fixtures/signals";
+import { cancel, get, map, type ObjectRef, type ObjectRefStream, remote, runtimeContext } from "../../src/index.ts";
+
+const cluster = testCluster();
+
+async function collect<T>(stream: AsyncIterable<ObjectRef<T>>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const ref of stream) items.push((await get(ref)) as T);
+  return items;
+}
+
+describe("streams", () => {
+  test("a generator streams, sync and async", async () => {
+    const count = remote(function* (to: number) {
+      for (let i = 0; i < to; i++) yield i;
+    });
+    const countLater = remote(async function* (to: number) {
+      for (let i = 0; i < to; i++) {
+        await Promise.resolve();
+        yield { i };
+      }
+    });
+    assert.deepEqual(await collect(count.remote(5)), [0, 1, 2, 3, 4]);
+    assert.deepEqual(await collect(countLater.remote(3)), [{ i: 0 }, { i: 1 }, { i: 2 }]);
+    assert.deepEqual(await collect(count.remote(0)), []);
+  });
+
+  test("items arrive while the producer runs", async () => {
+    const go = cluster.path("go");
+    const stream = remote(async function* (path: string) {
+      yield 1;
+      await whenRaised(path);
+      yield 2;
+    }).remote(go);
+    const first = await stream.next();
+    assert.equal(await get(first.value as ObjectRef<number>), 1);
+    raise(go);
+    const second = await stream.next();
+    assert.equal(await get(second.value as ObjectRef<number>), 2);
+    assert.equal((await stream.next()).done, true);
+    assert.equal(await get(stream.completed()), 2);
+  });
+
+  test("generatorBackpressure: the producer waits for its consumer", async () => {
+    const log = cluster.path("log");
+    const stream = remote(
+      function* (path: string) {
+        for (let i = 0; i < 100; i++) {
+          note(path, i);
+          yield i;
+        }
+      },
+      { generatorBackpressure: 4 },
+    ).remote(log);
+    await whenNoted(log, 4);
+    // Another task has been and gone: the producer has had every chance to go on.
+    await get(remote(async () => new Promise((resolve) => setTimeout(resolve, 50))).remote());
+    assert.ok(notes(log).length <= 5, `${notes(log).length} items were made`);
+    assert.equal((await collect(stream)).length, 100);
+  });
+
+  test("leaving early stops the producer and runs its finally", async () => {
+    const log = cluster.path("log");
+    const ended = cluster.path("ended");
+    const stream = remote(
+      async function* (path: string, end: string) {
+        try {
+          for (let i = 0; ; i++) {
+            note(path, i);
+            yield i;
+          }
+        } finally {
+          raise(end);
+        }
+      },
+      { generatorBackpressure: 8 },
+    ).remote(log, ended);
+    let taken = 0;
+    for await (const ref of stream) {
+      await get(ref);
+      if (++taken === 3) break;
+    }
+    await whenRaised(ended);
+    assert.ok(notes(log).length < 100);
+  });
+
+  test("an error comes after the items before it", async () => {
+    const stream = remote(function* () {
+      yield 1;
+      yield 2;
+      throw new RangeError("no more");
+    }).remote();
+    const items: number[] = [];
+    await assert.rejects(async () => {
+      for await (const ref of stream) items.push(await get(ref));
+    }, RangeError);
+    assert.deepEqual(items, [1, 2]);
+  });
+
+  test("a stream whose worker dies goes on where it was", async () => {
+    const log = cluster.path("log");
+    const go = cluster.path("go");
+    const stream = remote(
+      async function* (path: string, until: string) {
+        note(path, process.pid);
+        for (let i = 0; i < 10; i++) {
+          if (i === 5 && runtimeContext().attempt === 0) await whenRaised(until);
+          yield i;
+        }
+      },
+      { maxRetries: 1 },
+    ).remote(log, go);
+    const items: number[] = [];
+    for await (const ref of stream) {
+      items.push(await get(ref));
+      if (items.length === 5) process.kill(Number(notes(log)[0]), "SIGKILL");
+    }
+    assert.deepEqual(items, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert.equal(notes(log).length, 2);
+  });
+
+  test("cancel ends a stream", async () => {
+    const stream = remote(async function* () {
+      yield 1;
+      await new Promise((resolve) => runtimeContext().signal.addEventListener("abort", resolve));
+    }).remote() as ObjectRefStream<number>;
+    await stream.next();
+    cancel(stream);
+    await assert.rejects(
+      async () => {
+        for await (const ref of stream) await get(ref);
+      },
+      { code: "TASK_CANCELLED" },
+    );
+  });
+
+  test("large items travel through shared memory", async () => {
+    const stream = remote(function* () {
+      for (let i = 0; i < 3; i++) yield new Float64Array(100_000).fill(i);
+    }).remote();
+    const items = await collect(stream);
+    assert.deepEqual(
+      items.map((item) => [item.length, item[99_999]]),
+      [
+        [100_000, 0],
+        [100_000, 1],
+        [100_000, 2],
+      ],
+    );
+  });
+
+  test("a streaming method of an actor, beside other calls", async () => {
+    class Source {
+      #calls = 0;
+      async *count(to: number) {
+        for (let i = 0; i < to; i++) {
+          this.#calls++;
+          yield i;
+        }
+      }
+      calls(): number {
+        return this.#calls;
+      }
+    }
+    const source = remote(Source).remote();
+    assert.deepEqual(await collect(source.count.remote(4)), [0, 1, 2, 3]);
+    assert.equal(await get(source.calls.remote()), 4);
+  });
+});
+
+describe("map", () => {
+  test("ordered, lazy, over any iterable", async () => {
+    const results: number[] = [];
+    for await (const y of map([1, 2, 3, 4, 5], (x) => x * 10)) results.push(y);
+    assert.deepEqual(results, [10, 20, 30, 40, 50]);
+    let taken = 0;
+    function* endless() {
+      for (;;) yield taken++;
+    }
+    let seen = 0;
+    for await (const _ of map(endless(), (x) => x, { concurrency: 2, maxBatch: 4 })) if (++seen === 20) break;
+    assert.ok(taken < 60, `${taken} were taken`);
+  });
+
+  test("the first error ends it; collect goes on", async () => {
+    const check = (x: number): number => {
+      if (x === 3) throw new RangeError("three");
+      return x;
+    };
+    await assert.rejects(async () => {
+      for await (const _ of map([1, 2, 3, 4], check)) {
+        // Only the error matters.
+      }
+    }, RangeError);
+    const statuses: string[] = [];
+    for await (const outcome of map([1, 2, 3, 4], check, { onError: "collect" })) statuses.push(outcome.status);
+    assert.deepEqual(statuses, ["fulfilled", "fulfilled", "rejected", "fulfilled"]);
+  });
+});

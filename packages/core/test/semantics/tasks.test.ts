@@ -1,0 +1,112 @@
+/** Tasks: what a call gives back, in real processes. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { testCluster } from "@raia/testing/fixtures/cluster";
+import { get, put, remote, runtimeContext } from "../../src/index.ts";
+
+testCluster();
+
+describe("calls", () => {
+  test("a call gives a ref at once, and its value later", async () => {
+    const square = remote((x: number) => x * x);
+    const refs = [1, 2, 3].map((x) => square.remote(x));
+    assert.deepEqual(await get(refs), [1, 4, 9]);
+    assert.deepEqual(await get({ a: refs[1]!, b: refs[2]! }), { a: 4, b: 9 });
+  });
+
+  test("runs in another process", async () => {
+    assert.notEqual(await get(remote(() => process.pid).remote()), process.pid);
+  });
+
+  test("arguments are read at the call", async () => {
+    const length = remote((list: number[]) => list.length);
+    const list = [1, 2, 3];
+    const ref = length.remote(list);
+    list.push(4);
+    assert.equal(await get(ref), 3);
+  });
+
+  test("a ref at the top level becomes its value, a nested one stays a ref", async () => {
+    const add = remote((a: number, b: number) => a + b);
+    assert.equal(await get(add.remote(add.remote(1, 2), put(4))), 7);
+    const nested = remote(async ({ ref }: { ref: { get(): Promise<number> } }) => [typeof ref, await ref.get()]);
+    assert.deepEqual(await get(nested.remote({ ref: add.remote(2, 3) } as never)), ["object", 5]);
+  });
+
+  test("a dependency that fails fails the call with its error", async () => {
+    const boom = remote((): number => {
+      throw new RangeError("too far");
+    });
+    const add = remote((a: number, b: number) => a + b);
+    await assert.rejects(get(add.remote(boom.remote(), 1)), { name: "RangeError", message: "too far" });
+  });
+
+  test("numReturns: as many refs as it says; a result that does not fit is an error", async () => {
+    const pair = remote((x: number) => [x, x + 1] as const, { numReturns: 2 });
+    const [a, b] = pair.remote(1);
+    assert.deepEqual(await get([a, b]), [1, 2]);
+    const wrong = remote((): number[] => [1, 2, 3]).options({ numReturns: 2 });
+    const [c, d] = wrong.remote();
+    await assert.rejects(get(c!), { code: "NUM_RETURNS_MISMATCH" });
+    await assert.rejects(get(d!), { code: "NUM_RETURNS_MISMATCH" });
+    const none = remote((): number[] => []).options({ numReturns: 0 });
+    assert.deepEqual(none.remote(), []);
+  });
+
+  test("what a task throws arrives as it was, with cause and own properties", async () => {
+    const fail = remote((): void => {
+      throw Object.assign(new TypeError("no", { cause: new Error("inner") }), { extra: 7 });
+    });
+    await assert.rejects(get(fail.remote()), (error: TypeError & { extra: number }) => {
+      assert.ok(error instanceof TypeError);
+      assert.equal(error.message, "no");
+      assert.equal(error.extra, 7);
+      assert.equal((error.cause as Error).message, "inner");
+      assert.match(error.stack ?? "", /tasks\.test\.ts/);
+      return true;
+    });
+    // oxlint-disable-next-line typescript/only-throw-error
+    const odd = remote((): void => {
+      throw "just a text";
+    });
+    await assert.rejects(get(odd.remote()), (error) => error === "just a text");
+  });
+
+  test("the context says who runs", async () => {
+    const ask = remote(
+      () => {
+        const { taskName, attempt, resources, jobId } = runtimeContext();
+        return { taskName, attempt, resources, jobId };
+      },
+      { name: "asking", numCpus: 0.5 },
+    );
+    assert.deepEqual(await get(ask.remote()), { taskName: "asking", attempt: 0, resources: { CPU: 0.5 }, jobId: runtimeContext().jobId });
+  });
+
+  test("envVars: a worker of its own for each environment", async () => {
+    const ask = remote(() => [process.env["COLOUR"], process.pid] as const);
+    const [red, blue] = await get([
+      ask.options({ runtimeEnv: { envVars: { COLOUR: "red" } } }).remote(),
+      ask.options({ runtimeEnv: { envVars: { COLOUR: "blue" } } }).remote(),
+    ]);
+    assert.equal(red[0], "red");
+    assert.equal(blue[0], "blue");
+    assert.notEqual(red[1], blue[1]);
+  });
+});
+
+describe("nesting", () => {
+  test("a tree of tasks 1,000 deep on two CPUs", { timeout: 60_000 }, async () => {
+    const down = remote(async (depth: number): Promise<number> => (depth === 0 ? 0 : 1 + (await get(down.remote(depth - 1)))));
+    assert.equal(await get(down.remote(1000)), 1000);
+  });
+
+  test("a wide tree: every inner task waits for its children", async () => {
+    const tree = remote(async (depth: number): Promise<number> => {
+      if (depth === 0) return 1;
+      const parts = await get([tree.remote(depth - 1), tree.remote(depth - 1), tree.remote(depth - 1)]);
+      return parts.reduce((sum, part) => sum + part, 0);
+    });
+    assert.equal(await get(tree.remote(5)), 243);
+  });
+});
