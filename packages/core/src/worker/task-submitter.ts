@@ -145,10 +145,20 @@ export class TaskSubmitter {
         queue.unshift(call);
         return;
       }
-      lease.push(call);
-      this.#startTimeLimit(call, lease);
-      room--;
+      if (this.#push(call, lease)) room--;
     }
+  }
+
+  /** @returns false when the call has failed instead: what it depends on was freed while it was queued */
+  #push(call: Call, lease: LeaseChannel): boolean {
+    const failed = call.dependencies?.find(({ entry }) => entry.state >= objectState.error);
+    if (failed !== undefined) {
+      this.#results.failLike(call, failed.entry);
+      return false;
+    }
+    lease.push(call);
+    this.#startTimeLimit(call, lease);
+    return true;
   }
 
   #requestLeases(shape: Shape): void {
@@ -290,8 +300,7 @@ export class TaskSubmitter {
     const count = Math.min(thief.room, isStuck ? victim.inFlight - 1 : Math.ceil((victim.inFlight - 1) / 2));
     for (const call of victim.recall(count)) {
       if (call.isSettled) continue;
-      thief.push(call);
-      this.#startTimeLimit(call, thief);
+      this.#push(call, thief);
     }
   }
 
