@@ -183,6 +183,7 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
       const call = this.#take(slot);
       if (call !== undefined && !call.isSettled) this.#events.requeue(call);
     }
+    this.#events.hasRoom(this);
   }
 
   ready(ready: boolean): void {
@@ -231,7 +232,11 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   }
 
   cancelCall(call: Call, _force: boolean, recursive: boolean): void {
-    if (this.recallOne(call)) return;
+    if (this.recallOne(call)) {
+      // Nothing may be left here: without a word the lease would stay idle for ever.
+      this.#events.hasRoom(this);
+      return;
+    }
     this.link.worker.cancelTask({ channel: this.number, slot: call.slot, sequence: call.sequence, recursive });
   }
 
