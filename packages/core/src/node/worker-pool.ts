@@ -35,6 +35,8 @@ export interface PoolOptions {
 
 /** SIGTERM lets user code end in its own way; after this, SIGKILL. */
 const STOP_GRACE_MS = 5000;
+/** A dead process's connection ends at once, unless a child of its own holds it open. */
+const LAST_WORDS_MS = 1000;
 
 export class WorkerPool {
   readonly #launcher: WorkerLauncher;
@@ -181,6 +183,24 @@ export class WorkerPool {
   #died(worker: PoolWorker, cause: DeathCause): void {
     if (worker.state.kind === "dead") return;
     worker.state = { kind: "dead" };
+    const { connection } = worker;
+    if (connection === undefined || connection.isClosed) {
+      this.#gone(worker, cause);
+      return;
+    }
+    // What it had written is still being read, and comes before its death: an object that it sealed must not be swept.
+    let isGone = false;
+    const gone = (): void => {
+      if (isGone) return;
+      isGone = true;
+      timer.cancel();
+      this.#gone(worker, cause);
+    };
+    const timer = this.#clock.after(LAST_WORDS_MS, gone);
+    connection.onClosed(gone);
+  }
+
+  #gone(worker: PoolWorker, cause: DeathCause): void {
     this.#workers.delete(worker.workerId);
     this.#words.release(worker.claimOffset, CLAIMS_PER_WORKER);
     this.#events.died(worker, cause);
