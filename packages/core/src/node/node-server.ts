@@ -285,8 +285,8 @@ export class NodeServer {
     for (const leaseId of [...this.#queue.ofOwner(member.workerId)]) {
       const lease = this.#release(leaseId);
       if (lease === undefined) this.#queue.fail(leaseId, new RaiaError("OWNER_DIED", { owner: member.workerId.slice(0, 8) }));
-      // Its tasks may still run there, for nobody: the process is not fit for others.
-      else this.#pool.stop(lease.worker, { by: "node" }, 0);
+      // Its tasks may still run there, for nobody: the process is not fit for others, unless they need what it owns.
+      else this.#pool.leave(lease.worker, { by: "node" }, 0);
     }
     this.#reports?.ownerEnded({ workerId: member.workerId });
     this.#deps.store.ownerDied(member.workerId);

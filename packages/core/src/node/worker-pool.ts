@@ -156,8 +156,8 @@ export class WorkerPool {
   }
 
   /** Ends a process that is needed no more, once nobody needs what it owns. */
-  leave(worker: PoolWorker, reason: KillReason): void {
-    if (!worker.ownsShared) this.stop(worker, reason);
+  leave(worker: PoolWorker, reason: KillReason, graceMs = STOP_GRACE_MS): void {
+    if (!worker.ownsShared) this.stop(worker, reason, graceMs);
     else if (worker.isUsable) worker.state = { kind: "leaving" };
   }
 
