@@ -189,7 +189,12 @@ export class ObjectReader {
     let found = ready();
     if (found.length < numReturns) {
       const waits = this.#enterWait([]);
-      await this.#countSettled(entries, numReturns - found.length, options);
+      for (const entry of entries) this.#table.hold(entry);
+      try {
+        await this.#countSettled(entries, numReturns - found.length, options);
+      } finally {
+        for (const entry of entries) this.#table.dropHold(entry);
+      }
       const resumed = waits?.waitEnded();
       if (resumed !== undefined) await resumed;
       found = ready();
