@@ -58,6 +58,8 @@ export interface NodeDependencies {
 export interface NodeInspection {
   readonly total: ResourceSet;
   readonly available: ResourceSet;
+  /** CPU units that tasks which went on use beyond what there is. */
+  readonly owedCpu: number;
   readonly leases: readonly {
     readonly leaseId: string;
     readonly ownerId: string;
@@ -568,6 +570,7 @@ export class NodeServer {
     return {
       total: this.#ledger.total,
       available: this.#ledger.available,
+      owedCpu: this.#ledger.owedCpu,
       leases: [...this.#queue.leases()].map(({ request, grant, worker }) => ({
         leaseId: request.leaseId,
         ownerId: request.ownerId,
