@@ -35,7 +35,7 @@ export class ConstructionContext implements TaskContext {
   readonly jobId: string;
   readonly namespace: string;
   readonly waits: WaitScope = { waitBegan: () => {}, waitEnded: () => undefined };
-  readonly signal = new AbortController().signal;
+  readonly signal: AbortSignal = new AbortController().signal;
 
   constructor(runtime: WorkerRuntime, actor: ActorHost, job: { readonly jobId: string; readonly namespace: string }) {
     this.runtime = runtime;

@@ -296,7 +296,7 @@ describe("names", () => {
         () =>
           getActor("hits").then(
             () => false,
-            (error: RaiaError) => error.code === "ACTOR_NOT_FOUND",
+            (error: unknown) => (error as RaiaError).code === "ACTOR_NOT_FOUND",
           ),
         5000,
       ),
@@ -328,7 +328,7 @@ describe("handles as values", () => {
     const use = remote(async (handle: ActorHandle<Counter>) => get(handle.add.remote(1)));
     const useNested = remote(async ({ handles }: { handles: ActorHandle<Counter>[] }) => get(handles[0]!.add.remote(1)));
     assert.equal(await get(use.remote(counter as never)), 1);
-    assert.equal(await get(useNested.remote({ handles: [counter] } as never)), 2);
+    assert.equal(await get(useNested.remote({ handles: [counter] })), 2);
     const make = remote(() => remote(Counter).remote(40) as unknown as { handle: never });
     const made = (await get(make.remote())) as unknown as ActorHandle<Counter>;
     assert.equal(await get(made.add.remote(2)), 42);
@@ -351,7 +351,7 @@ describe("handles as values", () => {
       }
     }
     const inner = remote(Counter).remote(7);
-    const holder = remote(Holder).remote(inner as never);
+    const holder = remote(Holder).remote(inner);
     assert.equal(await get(holder.add.remote(1)), 8);
     await inner[Symbol.asyncDispose]();
     assert.equal(await get(holder.add.remote(1)), 9);
@@ -397,7 +397,7 @@ describe("life and death", () => {
         () =>
           get(worker.next.remote()).then(
             () => false,
-            (error: RaiaError) => error.code === "ACTOR_DIED",
+            (error: unknown) => (error as RaiaError).code === "ACTOR_DIED",
           ),
         10_000,
       ),

@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { testCluster } from "@raia/testing/fixtures/cluster";
 import { note, notes, raise, whenNoted, whenRaised } from "@raia/testing/fixtures/signals";
-import { cancel, get, map, type ObjectRef, type ObjectRefStream, remote, runtimeContext } from "../../src/index.ts";
+import { cancel, get, map, type ObjectRef, remote, runtimeContext } from "../../src/index.ts";
 
 const cluster = testCluster();
 
 async function collect<T>(stream: AsyncIterable<ObjectRef<T>>): Promise<T[]> {
   const items: T[] = [];
-  for await (const ref of stream) items.push((await get(ref)) as T);
+  for await (const ref of stream) items.push(await get(ref));
   return items;
 }
 
@@ -127,7 +127,7 @@ describe("streams", () => {
     const stream = remote(async function* () {
       yield 1;
       await new Promise((resolve) => runtimeContext().signal.addEventListener("abort", resolve));
-    }).remote() as ObjectRefStream<number>;
+    }).remote();
     await stream.next();
     cancel(stream);
     await assert.rejects(

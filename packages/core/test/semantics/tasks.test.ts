@@ -30,7 +30,7 @@ describe("calls", () => {
     const add = remote((a: number, b: number) => a + b);
     assert.equal(await get(add.remote(add.remote(1, 2), put(4))), 7);
     const nested = remote(async ({ ref }: { ref: { get(): Promise<number> } }) => [typeof ref, await ref.get()]);
-    assert.deepEqual(await get(nested.remote({ ref: add.remote(2, 3) } as never)), ["object", 5]);
+    assert.deepEqual(await get(nested.remote({ ref: add.remote(2, 3) })), ["object", 5]);
   });
 
   test("a dependency that fails fails the call with its error", async () => {
@@ -47,8 +47,8 @@ describe("calls", () => {
     assert.deepEqual(await get([a, b]), [1, 2]);
     const wrong = remote((): number[] => [1, 2, 3]).options({ numReturns: 2 });
     const [c, d] = wrong.remote();
-    await assert.rejects(get(c!), { code: "NUM_RETURNS_MISMATCH" });
-    await assert.rejects(get(d!), { code: "NUM_RETURNS_MISMATCH" });
+    await assert.rejects(get(c), { code: "NUM_RETURNS_MISMATCH" });
+    await assert.rejects(get(d), { code: "NUM_RETURNS_MISMATCH" });
     const none = remote((): number[] => []).options({ numReturns: 0 });
     assert.deepEqual(none.remote(), []);
   });
