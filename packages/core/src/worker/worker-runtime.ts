@@ -724,7 +724,10 @@ export class WorkerRuntime {
   watchActor(client: ActorClient): void {
     if (client.view !== undefined) return;
     this.control.watchActor({ actorId: client.actorId }).then(
-      ({ view }) => client.update(view),
+      ({ view }) => {
+        // A change that arrived in the same turn was told already, since changes need no promise; it is the newer word.
+        if (client.view === undefined) client.update(view);
+      },
       (error: unknown) => {
         if (this.#isShutDown) return;
         const facts = RaiaError.is(error) ? error.facts : {};
