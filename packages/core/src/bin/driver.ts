@@ -20,9 +20,11 @@ import { type ClusterAddress, clusterAddress } from "./cluster-address.ts";
 import { endHead, startHead } from "./head-process.ts";
 import { startInProcess } from "./in-process-driver.ts";
 import { findCluster, mayStand } from "./standing.ts";
+import { enableYoungCollection } from "./young-collection.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
 
 export function startDriver(options: DriverOptions, lost: (error: RaiaError) => void): Driver {
+  enableYoungCollection();
   if ((options.mode ?? process.env["RAIA_MODE"]) === "inProcess") return startInProcess(options);
   const address = clusterAddress(options.address, process.env);
   // Without a session that stands there is nothing to ask: the cluster starts in this very turn.

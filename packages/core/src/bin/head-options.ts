@@ -16,6 +16,8 @@ export interface HeadOptions {
   /** Bytes of the object arena. Default: 30 % of memory. */
   readonly objectStoreMemory: number | undefined;
   readonly spillDirectory: string | undefined;
+  /** Share of memory above which a worker is ended, 0 to 1. Default 0.95; RAIA_MEMORY_USAGE_THRESHOLD. */
+  readonly memoryKillAbove?: number | undefined;
   readonly prestart: number | undefined;
   readonly resources: ResourceOptions;
   readonly labels: Labels;

@@ -1,8 +1,10 @@
 /** Wires the head from its parts: arena, store, node and control, on one socket of the session. */
-import { closeSync, writeSync } from "node:fs";
-import { join } from "node:path";
-import { realClock } from "../base/clock.ts";
+import { closeSync, mkdirSync, writeSync } from "node:fs";
+import { basename, join } from "node:path";
+import { type Clock, realClock } from "../base/clock.ts";
+import { RaiaError } from "../base/errors.ts";
 import { newNodeId, newWorkerId } from "../base/ids.ts";
+import { removeDirectory } from "../base/private-directory.ts";
 import { realRandom } from "../base/random.ts";
 import { adoptSessionDirectory, removeSessionDirectory } from "../base/session-directory.ts";
 import { readSecret } from "../base/session-secret.ts";
@@ -11,7 +13,11 @@ import { MemoryRecordStore } from "../control/memory-record-store.ts";
 import { detectAccelerators } from "../node/accelerators/detect-accelerators.ts";
 import { readCapacity } from "../node/capacity.ts";
 import { KernelKills } from "../node/kernel-kills.ts";
+import type { HostProbe } from "../node/host-probe.ts";
+import type { Victim } from "../node/kill-policy.ts";
 import { oomKillCounter } from "../node/memory-cgroup.ts";
+import { memoryLoop } from "../node/memory-loop.ts";
+import { MemoryReader, type NodeMemory } from "../node/memory-reader.ts";
 import { nodeResources } from "../node/node-resources.ts";
 import { NodeServer } from "../node/node-server.ts";
 import { OutputLogDirectory } from "../node/output-log-directory.ts";
@@ -40,7 +46,7 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
   const capacity = readCapacity(probe);
   const capacityBytes = options.objectStoreMemory ?? Math.floor(capacity.memoryBytes * 0.3);
   const arena = SharedArena.create({ capacityBytes, slot: 1, directory: session.path });
-  const spillDirectory = options.spillDirectory ?? join(session.path, "spill");
+  const spillDirectory = makeSpillDirectory(options.spillDirectory, session.path);
   const store = new StoreServer({ arena, disk: new DirectoryDisk(spillDirectory), clock });
   const found = await detectAccelerators(probe);
   const { total } = nodeResources({ ...options.resources, objectStoreMemory: capacityBytes }, capacity, found);
@@ -56,6 +62,7 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
     ending = true;
     node.shutdown();
     // The directory goes with the session, whoever made it: its maker may be dead.
+    removeDirectory(spillDirectory);
     removeSessionDirectory(session.path);
     process.exit(exitCode);
   };
@@ -91,6 +98,7 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
       node.attach(connection);
     },
   });
+  watchMemory({ node, clock, probe, kernelKills, killAbove: options.memoryKillAbove ?? thresholdOf(process.env) });
   node.prestart(options.prestart ?? capacity.cpus, options.launch.execArgv, options.launch.cwd, early?.workerId);
   await endpoint.listen();
   await node.joinControl(endpoint, address);
@@ -101,6 +109,50 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
   });
   if (options.standing) session.publish({ kind: "standing", address });
   tellReady(options);
+}
+
+/** Ends workers before the kernel would choose whom, and keeps its counter of such deaths fresh. */
+function watchMemory({ node, clock, probe, kernelKills, killAbove }: MemoryWatch): void {
+  const reader = new MemoryReader(probe);
+  const memory = {
+    read: () => {
+      kernelKills.sample();
+      return reader.read();
+    },
+  };
+  const deps = {
+    clock,
+    memory,
+    victims: () => node.victims(),
+    kill: (victim: Victim, found: NodeMemory) => node.killForMemory(victim, found),
+  };
+  void memoryLoop(deps, killAbove === undefined ? {} : { killAbove }, new AbortController().signal);
+}
+
+function thresholdOf(env: NodeJS.ProcessEnv): number | undefined {
+  const text = env["RAIA_MEMORY_USAGE_THRESHOLD"];
+  const share = Number(text);
+  return text !== undefined && share > 0 && share <= 1 ? share : undefined;
+}
+
+interface MemoryWatch {
+  readonly node: NodeServer;
+  readonly clock: Clock;
+  readonly probe: HostProbe;
+  readonly kernelKills: KernelKills;
+  readonly killAbove: number | undefined;
+}
+
+/** Where a user chose the place, a directory of the session's own in it: two clusters must not meet there. */
+function makeSpillDirectory(chosen: string | undefined, sessionPath: string): string {
+  const path = chosen === undefined ? join(sessionPath, "spill") : join(chosen, `raia-spill-${basename(sessionPath)}`);
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new RaiaError("CLUSTER_START_FAILED", { reason: "the spill directory cannot be made", path, errno: code }, { cause: error });
+  }
+  return path;
 }
 
 function tellReady({ readyDescriptor }: HeadOptions): void {

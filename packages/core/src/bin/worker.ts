@@ -12,6 +12,7 @@ import { dieWithParent } from "../store/posix.ts";
 import { SharedArena } from "../store/shared-arena.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
+import { enableYoungCollection } from "./young-collection.ts";
 import { setProcessRuntime } from "../worker/task-context.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
 
@@ -24,6 +25,7 @@ export async function runWorker(): Promise<void> {
     RAIA_PARENT_PID: parentPid = "",
     RAIA_SETUP_HOOK: setupHook,
   } = process.env;
+  enableYoungCollection();
   if (!dieWithParent(SIGKILL, Number(parentPid))) process.exit(0);
   const session = joinSessionDirectory({ env: process.env }, sessionPath);
   // A promise that nobody awaits any more must not take the tasks beside it along.

@@ -40,6 +40,9 @@ export interface LeaseQueueOptions {
 
 /** Leases of no CPU at all that one process takes. */
 const MAX_FREE_LEASES_PER_PROCESS = 90;
+/** Actors that share a process, however little each takes: what dies with the process stays bounded. */
+const MAX_ACTORS_PER_PROCESS = 2000;
+const NO_CLAIMS = { first: 0, count: 0 };
 const UNITS_PER_CPU = 10_000;
 /** Processes that are started ahead of a tree of tasks at a time. */
 const MAX_SPARES = 4;
@@ -157,11 +160,12 @@ export class LeaseQueue {
     const worker = this.#findWorker(request, unitsOf(resources, "CPU"));
     if (worker === undefined) return false;
     const isShared = worker.sharedUnits !== undefined || worker.leaseIds.size > 0;
-    const claims = worker.takeClaims(!isShared);
+    // Calls of an actor are not claimed: they cannot go elsewhere.
+    const claims = request.isActor ? NO_CLAIMS : worker.takeClaims(!isShared);
     if (claims === undefined) return false;
     const grant = this.#ledger.acquire(request.leaseId, resources);
     if (grant === undefined) {
-      worker.returnClaims(claims.first);
+      if (claims.count > 0) worker.returnClaims(claims.first);
       return false;
     }
     if (worker.sharedUnits !== undefined) worker.sharedUnits += unitsOf(resources, "CPU");
@@ -199,7 +203,7 @@ export class LeaseQueue {
       if (!worker.isUsable || worker.sharedUnits === undefined || worker.jobId !== demand.jobId || worker.launchKey !== launchKey) continue;
       if (isActor !== worker.actorIds.size > 0 && worker.leaseIds.size + worker.actorIds.size > 0) continue;
       if (isActor) {
-        if (worker.sharedUnits + cpuUnits <= UNITS_PER_CPU || cpuUnits === 0) return worker;
+        if (worker.actorIds.size < MAX_ACTORS_PER_PROCESS && worker.sharedUnits + cpuUnits <= UNITS_PER_CPU) return worker;
         continue;
       }
       const hasRoom = worker.leaseIds.size < MAX_FREE_LEASES_PER_PROCESS && worker.sharedUnits + cpuUnits <= UNITS_PER_CPU;
@@ -256,7 +260,7 @@ export class LeaseQueue {
     this.#ledger.release(leaseId);
     worker.leaseIds.delete(leaseId);
     worker.waitingLeases.delete(leaseId);
-    worker.returnClaims(claims.first);
+    if (claims.count > 0) worker.returnClaims(claims.first);
     if (worker.sharedUnits !== undefined) worker.sharedUnits -= unitsOf(grant.resources, "CPU");
     this.#pool.becameIdle(worker);
     this.schedule();
@@ -302,6 +306,8 @@ export class LeaseQueue {
     const grant = this.#ledger.acquire(leaseId, resourceSet(Object.entries(resources)));
     if (grant === undefined)
       throw new RaiaError("ACTOR_UNSCHEDULABLE", { reason: "what an actor runs with is more than it was placed with", lease: leaseId });
+    const { worker } = lease;
+    if (worker.sharedUnits !== undefined) worker.sharedUnits += unitsOf(grant.resources, "CPU") - unitsOf(lease.grant.resources, "CPU");
     this.#granted.set(leaseId, { ...lease, grant });
     this.schedule();
   }

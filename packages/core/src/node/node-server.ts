@@ -28,7 +28,9 @@ import { WordRegion } from "../store/word-region.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { Endpoint } from "../wire/endpoint.ts";
 import type { Client, Handlers } from "../wire/service.ts";
+import type { Victim } from "./kill-policy.ts";
 import { type GrantedLease, LeaseQueue } from "./lease-queue.ts";
+import type { NodeMemory } from "./memory-reader.ts";
 import { OutputHub, type OutputLog } from "./output-hub.ts";
 import { showOutputLine } from "./output-line.ts";
 import type { PoolWorker } from "./pool-worker.ts";
@@ -596,6 +598,35 @@ export class NodeServer {
       })),
       lentWordBytes: this.#words.lentBytes,
     };
+  }
+
+  // -- when memory is short ---------------------------------------------------------------------------------------
+
+  /** Who may be ended for want of memory, measured now. */
+  victims(): Victim[] {
+    const victims: Victim[] = [];
+    for (const worker of this.#pool.all()) {
+      const leases = [...worker.leaseIds].flatMap((leaseId) => this.#queue.lease(leaseId) ?? []);
+      const actors = [...worker.actorIds].flatMap((actorId) => this.#actors.get(actorId) ?? []);
+      if (leases.length + actors.length === 0) continue;
+      const grants = [...leases, ...actors.flatMap(({ leaseId }) => this.#queue.lease(leaseId) ?? [])];
+      victims.push({
+        workerId: worker.workerId,
+        jobId: worker.jobId ?? "",
+        isRetriable: leases.every(({ request }) => request.demand.mayRerun) && actors.every(({ spec }) => spec.maxRestarts !== 0),
+        startedAtMs: Math.max(0, ...grants.map(({ grantedAtMs }) => grantedAtMs)),
+        privateBytes: worker.process?.sampleMemory() ?? 0,
+      });
+    }
+    return victims;
+  }
+
+  /** Resolves when the process is gone. */
+  async killForMemory({ workerId }: Victim, { usedBytes, totalBytes }: NodeMemory): Promise<void> {
+    const worker = this.#pool.get(workerId);
+    if (worker === undefined) return;
+    this.#pool.stop(worker, { by: "memory-monitor", nodeUsedBytes: usedBytes, nodeTotalBytes: totalBytes }, 0);
+    await worker.gone;
   }
 
   // -- looking ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import type { FinalizerKind, Finalizers } from "../base/finalizers.ts";
 import { objectIdOf } from "../base/ids.ts";
 import type { OwnerAddress, RefAddress } from "../messages/common.ts";
+import { IdleCollector } from "./idle-collector.ts";
 import { ObjectEntry, objectState } from "./object-entry.ts";
 import { ObjectRef } from "./object-ref.ts";
 import type { ObjectReader } from "./object-reader.ts";
@@ -29,6 +30,7 @@ export interface ReferenceEffects {
 export class ReferenceTable {
   readonly self: OwnerAddress;
   readonly finalizers: Finalizers;
+  readonly #idle: IdleCollector;
   readonly #clock: Clock;
   readonly #exported = new Map<number, ObjectEntry>();
   readonly #borrowed = new Map<string, ObjectEntry>();
@@ -47,6 +49,7 @@ export class ReferenceTable {
   constructor(self: OwnerAddress, finalizers: Finalizers, clock: Clock) {
     this.self = self;
     this.finalizers = finalizers;
+    this.#idle = new IdleCollector(finalizers, clock);
     this.#clock = clock;
   }
 
@@ -93,6 +96,7 @@ export class ReferenceTable {
   /** Counts `target` as a handle of the entry until it is collected. */
   addHandle(entry: ObjectEntry, target: object): void {
     entry.handles++;
+    this.#idle.handleMade();
     this.finalizers.watch(this.#handleKind, target, entry);
   }
 
