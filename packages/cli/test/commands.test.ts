@@ -158,7 +158,7 @@ test("raia list, memory, timeline, explain: beside a program that works", async 
   const id = /^[0-9a-f]{8}-[0-9a-f]+/m.exec(shown.out)?.[0] ?? "";
   const explained = await raia("explain", id);
   assert.match(explained.out, /^waiting\n {2}for argument 0: sleepy \([0-9a-f]{8}-[0-9a-f]+\)\n$/, explained.err);
-  assert.match((await raia("explain", (actor?.["actorId"] as string).slice(0, 8))).out, /^alive\n/);
+  assert.match((await raia("explain", String(actor?.["actorId"]).slice(0, 8))).out, /^alive\n/);
   assert.equal((await raia("explain", "nobody")).code, 1);
 
   const memory = await raia("memory");
