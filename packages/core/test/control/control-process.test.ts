@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { actorSpec } from "../../src/control/control-fixture.ts";
-import { controlService, type HostedActor, nodeControlService } from "../../src/messages/control.ts";
+import { controlEvents, controlService, type HostedActor, nodeControlService } from "../../src/messages/control.ts";
 import { Endpoint } from "../../src/wire/endpoint.ts";
 import { ipcTransport } from "../../src/wire/ipc-transport.ts";
 import type { Infer } from "../../src/wire/schema.ts";
@@ -55,7 +55,9 @@ async function reach(t: TestContext, folder: string, pid: number | undefined, ho
     ipcTransport,
     { ...identity, peerId: "driver" },
     {
-      connected: (connection) =>
+      connected: (connection) => {
+        // What is watched changes, and control says so; a test that asks again needs no word of it.
+        connection.serve(controlEvents, { actorState: () => {} });
         connection.serve(nodeControlService, {
           startActor: ({ spec, incarnation }) => {
             started.push(`${spec.name} ${incarnation}`);
@@ -64,7 +66,8 @@ async function reach(t: TestContext, folder: string, pid: number | undefined, ho
           stopActor: () => ({}),
           jobEnded: () => {},
           explainActor: () => ({ state: "", reasons: [] }),
-        }),
+        });
+      },
     },
   );
   t.after(() => endpoint.close());
