@@ -93,9 +93,10 @@ function notInProcess(asked: string, reason: string, task?: string): RaiaError {
 
 /** A task that ends "its" process would end everything: it gets an error instead. @returns what undoes this */
 function guardProcess(): () => void {
-  const exit = process.exit.bind(process);
-  const abort = process.abort.bind(process);
-  const kill = process.kill.bind(process);
+  // Kept as they are, not bound: they are put back.
+  const exit = Reflect.get(process, "exit");
+  const abort = Reflect.get(process, "abort");
+  const kill = Reflect.get(process, "kill");
   const refuse = (call: string): void => {
     const context = currentContext();
     if (context !== undefined) throw notInProcess(call, "the process is not the task's own", context.name);
@@ -103,22 +104,22 @@ function guardProcess(): () => void {
   const guarded = {
     exit: ((code) => {
       refuse("process.exit");
-      return exit(code);
+      return exit.call(process, code);
     }) as typeof exit,
     abort: (() => {
       refuse("process.abort");
-      return abort();
+      return abort.call(process);
     }) as typeof abort,
     kill: ((pid, signal) => {
       if (pid === process.pid && signal !== 0) refuse("process.kill");
-      return kill(pid, signal);
+      return kill.call(process, pid, signal);
     }) as typeof kill,
   };
   Object.assign(process, guarded);
   return () => {
     // Only what is still ours: somebody may have put something over it since.
-    if (process.exit === guarded.exit) process.exit = exit;
-    if (process.abort === guarded.abort) process.abort = abort;
-    if (process.kill === guarded.kill) process.kill = kill;
+    for (const [name, original] of Object.entries({ exit, abort, kill })) {
+      if (Reflect.get(process, name) === guarded[name as keyof typeof guarded]) Reflect.set(process, name, original);
+    }
   };
 }

@@ -448,6 +448,11 @@ export class WorkerRuntime {
     this.#deps.checkDemand?.(demand);
   }
 
+  /** Actors that live here. */
+  get hostedActorIds(): Iterable<string> {
+    return this.#hosts.keys();
+  }
+
   /** What it holds now: for listings, tests and the simulator. */
   inspect(): RuntimeInspection {
     return {
@@ -456,7 +461,7 @@ export class WorkerRuntime {
       exported: this.table.exportedCount,
       pendingCalls: this.#pendingCalls,
       handovers: this.executor.handoverCount,
-      actorIds: [...this.#hosts.keys()],
+      actorIds: [...this.hostedActorIds],
       waiting: [...this.submitter.shapes()].map(({ key, queue, leases, requests }) => ({
         shape: key,
         queued: queue.length,

@@ -34,7 +34,7 @@ const MAX_PENDING_LEASES = 4096;
 function checkActors(world: World, known: readonly { readonly actorId: string }[]): void {
   const hosts = new Map<string, string>();
   for (const { runtime, workerId } of world.launcher.workers) {
-    for (const actorId of runtime.inspect().actorIds) {
+    for (const actorId of runtime.hostedActorIds) {
       const other = hosts.get(actorId);
       if (other !== undefined)
         throw new BrokenInvariant(`I3: actor ${actorId.slice(0, 8)} lives in ${other.slice(0, 8)} and in ${workerId.slice(0, 8)}`);
