@@ -99,7 +99,15 @@ export const ActorCreated = message(74, "ActorCreated", { ok: bool, error: opt(b
 /** Node to worker: end this actor: let its calls finish, dispose it, within the grace period. */
 export const StopActor = message(75, "StopActor", { actorId: str, graceMs: u53 });
 
+/**
+ * Node to worker: whether others use what you own. The answer comes behind every OwnsShared that was sent before, which
+ * may still be unread when an owner gives back the lease.
+ */
+export const AskOwned = message(76, "AskOwned", {});
+export const OwnedAnswer = message(77, "OwnedAnswer", { owns: bool });
+
 export const hostService = service("host", {
   createActor: unary(CreateActor, ActorCreated),
   stopActor: unary(StopActor, Done),
+  askOwned: unary(AskOwned, OwnedAnswer),
 });

@@ -290,7 +290,7 @@ export class NodeServer {
       const lease = this.#release(leaseId);
       if (lease === undefined) this.#queue.fail(leaseId, new RaiaError("OWNER_DIED", { owner: member.workerId.slice(0, 8) }));
       // Its tasks may still run there, for nobody: the process is not fit for others, unless they need what it owns.
-      else this.#pool.leave(lease.worker, { by: "node" }, 0);
+      else void this.#pool.leave(lease.worker, { by: "node" }, 0);
     }
     this.#reports?.ownerEnded({ workerId: member.workerId });
     this.#deps.store.ownerDied(member.workerId);
@@ -347,7 +347,7 @@ export class NodeServer {
       returnLease: ({ leaseId, discard }, peer) => {
         if (this.#queue.lease(leaseId)?.request.ownerId !== peer.peerId) return;
         const lease = this.#release(leaseId);
-        if (lease !== undefined && discard && lease.worker.leaseIds.size === 0) this.#pool.leave(lease.worker, { by: "node" });
+        if (lease !== undefined && discard && lease.worker.leaseIds.size === 0) void this.#pool.leave(lease.worker, { by: "node" });
         this.#reportSoon();
       },
       killLeasedWorker: ({ leaseId, graceMs }, peer) => {
@@ -561,7 +561,7 @@ export class NodeServer {
       intended: true,
     });
     if (worker.actorIds.size > 0 || worker.leaseIds.size > 0) return;
-    if (graceMs > 0) this.#pool.leave(worker, { by: "node" });
+    if (graceMs > 0) await this.#pool.leave(worker, { by: "node" });
     else this.#pool.stop(worker, { by: "node" }, isAlone ? 0 : undefined);
     // A process that leaves in its own time (others use what it owns) is no longer this actor.
     if (worker.state.kind === "stopping") await worker.gone;

@@ -6,6 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { newWorkerId } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
 import type { DeathCause, WorkerDemand } from "../messages/common.ts";
+import { hostService } from "../messages/tasks.ts";
 import type { WordRegion } from "../store/word-region.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { KillReason } from "./death-cause.ts";
@@ -155,10 +156,25 @@ export class WorkerPool {
     this.#reapLater();
   }
 
-  /** Ends a process that is needed no more, once nobody needs what it owns. */
-  leave(worker: PoolWorker, reason: KillReason, graceMs = STOP_GRACE_MS): void {
-    if (!worker.ownsShared) this.stop(worker, reason, graceMs);
-    else if (worker.isUsable) worker.state = { kind: "leaving" };
+  /**
+   * Ends a process that is needed no more, once nobody needs what it owns. It is asked: its own word of that may still be
+   * unread when the lease that made the difference is given back, over another connection.
+   *
+   * @returns settles when it is known whether it goes now or in its own time
+   */
+  async leave(worker: PoolWorker, reason: KillReason, graceMs = STOP_GRACE_MS): Promise<void> {
+    if (!worker.isUsable || worker.connection === undefined) {
+      this.stop(worker, reason, graceMs);
+      return;
+    }
+    worker.state = { kind: "leaving" };
+    try {
+      worker.ownsShared = (await worker.connection.client(hostService).askOwned({})).owns;
+    } catch {
+      // It has died; its death comes by itself.
+      return;
+    }
+    if (!worker.ownsShared && worker.state.kind === "leaving") this.stop(worker, reason, graceMs);
   }
 
   /** A process says whether others use what it owns. */

@@ -789,6 +789,7 @@ export class WorkerRuntime {
           return { ok: false, error: this.executor.encodeThrown(error, request.name) };
         }
       },
+      askOwned: () => ({ owns: this.table.exportedCount > 0 }),
       stopActor: async ({ actorId, graceMs }) => {
         const host = this.#hosts.get(actorId);
         if (host !== undefined) {

@@ -10,6 +10,7 @@ import { simContext, simSleep } from "./sim-context.ts";
 export interface TaskOptionsPlan {
   readonly maxRetries: number;
   readonly numCpus: number;
+  readonly maxCalls: number;
 }
 
 export type Plan =
@@ -223,7 +224,7 @@ const variants = new Map<string, Remote>();
 
 /** One handle for each set of options, as a program would have. */
 function variant(base: Remote, name: string, options: TaskOptionsPlan): Remote {
-  const key = `${name} ${options.maxRetries} ${options.numCpus}`;
+  const key = `${name} ${options.maxRetries} ${options.numCpus} ${options.maxCalls}`;
   let found = variants.get(key);
   if (found === undefined) variants.set(key, (found = base.options({ ...options })));
   return found;

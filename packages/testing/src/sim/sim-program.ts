@@ -132,6 +132,7 @@ export class SimProgram {
     return {
       maxRetries: [0, 1, 3, 3, -1][this.#below(5)] as number,
       numCpus: [1, 1, 1, 0.5, 0.25, this.#options.cpus][this.#below(6)] as number,
+      maxCalls: [0, 0, 0, 0, 1, 2][this.#below(6)] as number,
     };
   }
 
