@@ -163,6 +163,7 @@ export class WorkerPool {
    * @returns settles when it is known whether it goes now or in its own time
    */
   async leave(worker: PoolWorker, reason: KillReason, graceMs = STOP_GRACE_MS): Promise<void> {
+    if (worker.state.kind === "leaving") return;
     if (!worker.isUsable || worker.connection === undefined) {
       this.stop(worker, reason, graceMs);
       return;
