@@ -29,11 +29,14 @@ export class ProcessShell {
   readonly finalizers: Finalizers;
   readonly #streams = new Set<OpenStream>();
   readonly #listeners = new Set<Listener>();
+  /** At most what arrives while it is paused. */
   readonly #held: (() => void)[] = [];
+  readonly #turns: Clock;
   #state: "running" | "paused" | "ended" = "running";
 
   constructor(name: string, { clock, transport, finalizers }: ShellDependencies) {
     this.name = name;
+    this.#turns = clock;
     this.clock = {
       nowMs: () => clock.nowMs(),
       wallMs: () => clock.wallMs(),
@@ -79,7 +82,7 @@ export class ProcessShell {
   resume(): void {
     if (this.#state !== "paused") return;
     this.#state = "running";
-    for (let next = this.#held.shift(); next !== undefined && !this.isPaused; next = this.#held.shift()) this.#run(next);
+    this.#goOn();
   }
 
   /** What it has written still arrives, then its peers see the end of their connections. */
@@ -93,8 +96,23 @@ export class ProcessShell {
   }
 
   #run(fn: () => void): void {
-    if (this.#state === "running") fn();
-    else if (this.#state === "paused") this.#held.push(fn);
+    if (this.#state === "running" && this.#held.length === 0) fn();
+    else if (this.#state !== "ended") this.#held.push(fn);
+  }
+
+  /** One event a turn, as between processes: what an event sets going is done before the next. */
+  #goOn(): void {
+    if (this.#state !== "running" || this.#held.length === 0) return;
+    this.#turns.soon(() => {
+      if (this.#state !== "running") return;
+      // Looked at first and taken afterwards, so that what comes meanwhile queues behind it.
+      try {
+        this.#held[0]?.();
+      } finally {
+        this.#held.shift();
+        this.#goOn();
+      }
+    });
   }
 
   #after(clock: Clock, delayMs: number, fn: () => void): Timer {

@@ -72,7 +72,9 @@ class SocketStream implements ByteStream {
 
   start(events: StreamEvents): void {
     this.#socket.on("data", (bytes: Buffer) => events.data(bytes));
-    this.#socket.once("close", (hadError) => events.closed(hadError ? "connection error" : "closed by peer"));
+    // It may have ended before anybody listened.
+    if (this.#socket.closed) queueMicrotask(() => events.closed("closed by peer"));
+    else this.#socket.once("close", (hadError) => events.closed(hadError ? "connection error" : "closed by peer"));
     // A half-open peer has nothing more to say that we could act on.
     this.#socket.once("end", () => this.#socket.destroySoon());
   }

@@ -57,6 +57,8 @@ class MemoryStream implements ByteStream {
   #early: Uint8Array[] = [];
   #closed = false;
   #told = false;
+  /** Why it ended before anybody listened. */
+  #endedEarly: string | undefined;
   peer: MemoryStream | undefined;
   bufferedBytes = 0;
 
@@ -88,6 +90,7 @@ class MemoryStream implements ByteStream {
   start(events: StreamEvents): void {
     this.#events = events;
     for (const bytes of this.#early.splice(0)) events.data(bytes);
+    if (this.#endedEarly !== undefined) events.closed(this.#endedEarly);
   }
 
   receive(bytes: Uint8Array): void {
@@ -100,6 +103,7 @@ class MemoryStream implements ByteStream {
     this.#closed = true;
     if (this.#told) return;
     this.#told = true;
-    this.#events?.closed(reason);
+    if (this.#events === undefined) this.#endedEarly = reason;
+    else this.#events.closed(reason);
   }
 }

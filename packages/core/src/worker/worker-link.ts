@@ -59,6 +59,11 @@ export class WorkerLink {
   /** @returns the channel's number, to be written into pushes */
   open(channel: LinkChannel, opening: Omit<Infer<typeof OpenChannel>, "channel">): number {
     const number = this.#nextChannel++;
+    if (this.connection.isClosed) {
+      // It ended between the dial and now; its end was told already.
+      queueMicrotask(() => channel.closed("the connection has ended"));
+      return number;
+    }
     this.#channels.set(number, channel);
     this.worker.openChannel({ channel: number, ...opening });
     return number;
