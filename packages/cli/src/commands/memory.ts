@@ -34,10 +34,9 @@ export function memory({ limit, ...options }: MemoryOptions): Promise<void> {
     const groups = groupObjects(rows);
     say(
       table(
-        ["owner", "made by", "objects", "with owner", "shared", "on disk", "pending", "refs", "borrowers", "pins"],
+        ["owner", "objects", "with owner", "shared", "on disk", "pending", "refs", "borrowers", "pins", "made by"],
         groups.map((group) => [
           group.ownerPid === undefined ? "?" : String(group.ownerPid),
-          group.site,
           String(group.objects),
           showBytes(group.inlineBytes),
           showBytes(group.storedBytes),
@@ -46,6 +45,7 @@ export function memory({ limit, ...options }: MemoryOptions): Promise<void> {
           String(group.handles),
           String(group.borrowers),
           String(group.pins),
+          group.site,
         ]),
       ),
     );

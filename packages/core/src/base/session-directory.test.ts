@@ -17,7 +17,13 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { isSameProcess, processMark } from "./process-mark.ts";
-import { findSessions, joinSessionDirectory, makeSessionDirectory } from "./session-directory.ts";
+import {
+  findSessions,
+  joinSessionDirectory,
+  makeSessionDirectory,
+  removeStaleSessions,
+  type SessionDirectory,
+} from "./session-directory.ts";
 import { pruneLogs } from "./session-logs.ts";
 import type { SessionEnvironment } from "./session-roots.ts";
 
@@ -139,6 +145,27 @@ test("session: removed when its process is gone and nobody answers, kept when so
     [unseen.path],
   );
   assert.equal(existsSync(dead.path), false);
+});
+
+test("session: stale ones are removed without asking those whose process lives", async () => {
+  const [live, dead, unseen] = [1, 2, 3].map(() => makeSessionDirectory(environment)) as [
+    SessionDirectory,
+    SessionDirectory,
+    SessionDirectory,
+  ];
+  markAsDead(dead.path);
+  markAsDead(unseen.path);
+  const asked: string[] = [];
+  await removeStaleSessions(environment, async ({ path }) => {
+    asked.push(path);
+    return path === unseen.path;
+  });
+
+  assert.deepEqual(asked.sort(), [dead.path, unseen.path].sort());
+  assert.deepEqual(
+    [live, dead, unseen].map(({ path }) => existsSync(path)),
+    [true, false, true],
+  );
 });
 
 test("session: one that is being made is left alone, one that was never finished is cleaned up", async () => {

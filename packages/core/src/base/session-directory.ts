@@ -123,6 +123,25 @@ export async function findSessions(
   return found.filter((session) => session !== undefined).sort((a, b) => b.madeAtMs - a.madeAtMs);
 }
 
+/** Deletes sessions whose process is gone and that do not answer; asks no others. */
+export async function removeStaleSessions(
+  environment: SessionEnvironment,
+  probe: (session: { readonly path: string; readonly facts: SessionFacts }) => Promise<boolean>,
+): Promise<void> {
+  const paths = sessionRoots(environment).flatMap((root) => sessionNames(root).map((name) => join(root, name)));
+  await Promise.all(
+    paths.map(async (path) => {
+      const record = readRecord(path);
+      if (
+        record === undefined
+          ? isAbandoned(path)
+          : !isSameProcess(record.mark) && !(await probe({ path, facts: record.facts }).catch(() => false))
+      )
+        removeDirectory(path);
+    }),
+  );
+}
+
 function openSession(environment: SessionEnvironment, path: string): SessionDirectory {
   const name = path.slice(path.lastIndexOf("/") + 1);
   const logs = logsRoot(environment);

@@ -19,7 +19,7 @@ import type { Driver, DriverOptions } from "../api/init.ts";
 import { type ClusterAddress, clusterAddress } from "./cluster-address.ts";
 import { endHead, startHead } from "./head-process.ts";
 import { startInProcess } from "./in-process-driver.ts";
-import { findCluster, mayStand } from "./standing.ts";
+import { cleanUpSessions, findCluster, mayStand } from "./standing.ts";
 import { enableYoungCollection } from "./young-collection.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
 
@@ -114,6 +114,10 @@ function startLocal(options: DriverOptions): Place {
   });
   // While the head starts, this process has nothing to do: the first capture of a function will find its tools ready.
   setImmediate(warmCapture);
+  // Once there is time: what others left behind is no reason to start later.
+  ready.then(cleanUpSessions).catch(() => {
+    // Nor not at all: the next start tries again. That this head is not ready is told by `ready` itself.
+  });
   const removeOnExit = (): void => session.remove();
   process.once("exit", removeOnExit);
   return {

@@ -8,7 +8,7 @@ import { type Labels, parseLabels } from "../base/labels.ts";
 import { isSameProcess, processMark } from "../base/process-mark.ts";
 import { realRandom } from "../base/random.ts";
 import { parseResources, type ResourceOptions } from "../base/resources.ts";
-import { type FoundSession, findSessions, makeSessionDirectory } from "../base/session-directory.ts";
+import { type FoundSession, findSessions, makeSessionDirectory, removeStaleSessions } from "../base/session-directory.ts";
 import { sessionNames, sessionRoots } from "../base/session-roots.ts";
 import { pruneLogs } from "../base/session-logs.ts";
 import { makeSecret, readSecret } from "../base/session-secret.ts";
@@ -92,6 +92,13 @@ export async function startStanding({
     throw error;
   }
   return { path: session.path, pid: child.pid as number, logsPath: session.logsPath, ended };
+}
+
+/** Deletes what clusters of this user left that were shot with all their processes, and the oldest logs beyond what is kept. */
+export async function cleanUpSessions(): Promise<void> {
+  const environment = { env: process.env };
+  await removeStaleSessions(environment, ({ path }) => answers(path));
+  pruneLogs(environment);
 }
 
 /** This user's standing clusters, newest first. What dead ones left behind is deleted, whatever they were. */

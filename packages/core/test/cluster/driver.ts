@@ -28,7 +28,7 @@ const modes: { readonly [mode: string]: () => Promise<void> } = {
   },
   /** A task and an actor that never end. */
   async hold() {
-    const { jobId } = await init();
+    const { jobId, sessionDirectory } = await init();
     const actor = remote(Tally).remote();
     const forever = remote(async () => new Promise(() => setInterval(() => {}, 1000)));
     const pids = [await get(actor.pid.remote())];
@@ -38,7 +38,7 @@ const modes: { readonly [mode: string]: () => Promise<void> } = {
       if (mine.length === 2) break;
     }
     pids.push(...(await listWorkers()).filter((worker) => worker.jobId === jobId).map(({ pid }) => pid));
-    say({ jobId, pids: pids.filter((pid) => pid !== process.pid) });
+    say({ jobId, sessionDirectory, pids: pids.filter((pid) => pid !== process.pid) });
     await new Promise(() => setInterval(() => {}, 1000));
   },
   /** Adds one to a detached actor that any of them makes. */

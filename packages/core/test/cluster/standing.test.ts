@@ -145,6 +145,30 @@ test("standing: a start that is given up leaves nothing", async () => {
   assert.deepEqual(await findStanding(), []);
 });
 
+test("local: a driver and its head shot in the same instant leave no process, and the next driver removes the rest", async () => {
+  await standNone();
+  const program = machine.start("hold");
+  const { sessionDirectory, pids } = (await program.next()) as { sessionDirectory: string; pids: number[] };
+  const head = parentOf(pids[0] as number);
+  assert.equal(parentOf(head), program.child.pid);
+  process.kill(head, "SIGSTOP");
+  program.child.kill("SIGKILL");
+  process.kill(head, "SIGKILL");
+  await program.ended;
+
+  assert.ok(await eventually(() => processesOf(machine.directory).length === 0), processesOf(machine.directory).join("\n"));
+  assert.ok(existsSync(sessionDirectory));
+  const next = machine.start("hold");
+  await next.next();
+  assert.ok(await eventually(() => !existsSync(sessionDirectory)));
+  next.child.kill("SIGKILL");
+  assert.ok(await eventually(() => processesOf(machine.directory).length === 0), processesOf(machine.directory).join("\n"));
+});
+
+function parentOf(pid: number): number {
+  return Number(/\) \w (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "latin1"))?.[1]);
+}
+
 test("standing: without one, a driver starts its own and takes it along", async () => {
   await standNone();
   const [own] = (await machine.run("task")) as [Ran];
