@@ -563,7 +563,7 @@ export class NodeServer {
     if (worker.actorIds.size > 0 || worker.leaseIds.size > 0) return;
     if (graceMs > 0) await this.#pool.leave(worker, { by: "node" });
     else this.#pool.stop(worker, { by: "node" }, isAlone ? 0 : undefined);
-    // A process that leaves in its own time (others use what it owns) is no longer this actor.
+    // A process that leaves in its own time, because others use what it owns, is no longer this actor.
     if (worker.state.kind === "stopping") await worker.gone;
   }
 

@@ -1,10 +1,15 @@
 /** The node's store as the runtime uses it: values in, values out, keyed by object id. */
+import type { Clock } from "../base/clock.ts";
+import type { Finalizers } from "../base/finalizers.ts";
 import type { OwnerAddress } from "../messages/common.ts";
 import type { Label } from "../store/object-table.ts";
 import { Scope, type StoreClient } from "../store/store-client.ts";
 import { type EncodedValue, packValue } from "../values/value-codec.ts";
 import type { ResultStore } from "./executor.ts";
 import type { StoredAt } from "./object-entry.ts";
+
+/** A young collection takes half a millisecond. */
+const LOOK_EVERY_MS = 50;
 
 export class StoreAdapter implements ResultStore {
   readonly #self: OwnerAddress;
@@ -16,9 +21,16 @@ export class StoreAdapter implements ResultStore {
   readonly #scopes = new WeakMap<object, Scope>();
   readonly #waiting = new Map<string, Promise<void>>();
 
-  constructor(self: OwnerAddress, open: () => StoreClient) {
+  readonly #clock: Clock;
+  readonly #finalizers: Finalizers;
+  #pending = 0;
+  #isLooking = false;
+
+  constructor(self: OwnerAddress, open: () => StoreClient, clock: Clock, finalizers: Finalizers) {
     this.#self = self;
     this.#open = open;
+    this.#clock = clock;
+    this.#finalizers = finalizers;
   }
 
   get #store(): StoreClient {
@@ -38,11 +50,32 @@ export class StoreAdapter implements ResultStore {
     this.#waiting.set(objectId, put.stored);
     const forget = (): void => void this.#waiting.delete(objectId);
     put.stored.then(forget, forget);
+    this.#lookForGarbage(put.stored);
     return put.stored;
   }
 
   async read(objectId: string, _stored: StoredAt, scope: object | undefined): Promise<Uint8Array> {
-    return new Uint8Array(await this.#store.get(objectId, this.#scopeOf(scope)));
+    const reading = this.#store.get(objectId, this.#scopeOf(scope));
+    this.#lookForGarbage(reading);
+    return new Uint8Array(await reading);
+  }
+
+  /** What the store waits for may be room that views hold which nobody can reach any more: they are looked for meanwhile. */
+  #lookForGarbage(waiting: Promise<unknown>): void {
+    this.#pending++;
+    const ended = (): void => void this.#pending--;
+    waiting.then(ended, ended);
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const look = (): void => {
+      if (this.#pending === 0) {
+        this.#isLooking = false;
+        return;
+      }
+      this.#finalizers.collect();
+      this.#clock.after(LOOK_EVERY_MS, look);
+    };
+    this.#clock.after(LOOK_EVERY_MS, look);
   }
 
   #scopeOf(task: object | undefined): Scope {

@@ -184,7 +184,7 @@ export class WorkerRuntime {
       this.table,
       deps.functionCodec,
     );
-    this.#store = new StoreAdapter(this.self, () => this.#openStore());
+    this.#store = new StoreAdapter(this.self, () => this.#openStore(), deps.clock, deps.finalizers);
     const owners = {
       getObject: async (owner: OwnerAddress, sequence: number) => (await this.#dialOwner(owner)).getObject({ sequence }),
     };
@@ -223,7 +223,10 @@ export class WorkerRuntime {
           );
         },
         sharedChanged: (owns) => {
-          if (this.kind === "worker" && this.isJoined && !this.#isShutDown) this.process.ownsShared({ owns });
+          if (this.kind !== "worker" || !this.isJoined || this.#isShutDown) return;
+          this.process.ownsShared({ owns });
+          // Before the result that tells others of the object: its reader may be quicker than this turn.
+          if (owns) this.#node.flush();
         },
         abandoned: () => {},
       },

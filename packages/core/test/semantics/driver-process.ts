@@ -1,0 +1,38 @@
+/** A driver in a process of its own, for tests that end it. Arguments: what it does, and a path for its signals. */
+import { raise, whenRaised } from "@raia/testing/fixtures/signals";
+import { get, init, put, remote, shutdown } from "../../src/index.ts";
+
+const [what = "", path = ""] = process.argv.slice(2);
+const { sessionDirectory } = await init({ address: "local", numCpus: 2, objectStoreMemory: 32 * 1024 * 1024 });
+
+class Actor {
+  pid(): number {
+    return process.pid;
+  }
+}
+
+const actor = remote(Actor).remote();
+const kept = put(new Uint8Array(8 * 1024 * 1024));
+const task = remote(async (until: string) => whenRaised(until)).remote(`${path}-never`);
+const pids = await get([actor.pid.remote(), remote(() => process.pid).remote()]);
+process.stdout.write(`${JSON.stringify({ sessionDirectory, pids })}\n`);
+raise(path);
+
+switch (what) {
+  case "wait":
+    await get(task).catch(() => {});
+    break;
+  case "throw":
+    throw new Error("the program failed");
+  case "exit":
+    process.exit(7);
+    break;
+  case "shutdown":
+    await shutdown();
+    break;
+  case "block": {
+    // A minute of computing, as far as anybody can tell.
+    for (;;) if (kept === undefined) break;
+    break;
+  }
+}
