@@ -26,6 +26,8 @@ export interface LargeObjects {
   /** The packed bytes, pinned for as long as the buffer lives. `scope` is the task that reads. */
   read(objectId: string, stored: StoredAt, scope: object | undefined): Promise<Uint8Array>;
   whenStored(objectId: string): Promise<void> | undefined;
+  /** @returns the bytes of an object that this node has, or gets within `timeoutMs`; undefined when it has not */
+  find(objectId: string, timeoutMs: number): Promise<number | undefined>;
 }
 
 export interface OwnerCalls {
@@ -42,6 +44,11 @@ export interface WaitOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
+
+/** An owner that has not answered by then waits for the task that makes the object, or does not run its loop. */
+const OWNER_SLOW_MS = 100;
+/** How long the node is asked to look out for an object, and how long until it is asked again. */
+const FIND_WAIT_MS = 1000;
 
 export class ObjectReader {
   readonly #table: ReferenceTable;
@@ -235,6 +242,7 @@ export class ObjectReader {
     if (this.#fetching.has(entry) || entry.isSettled) return;
     this.#fetching.add(entry);
     this.#table.hold(entry);
+    this.#clock.after(OWNER_SLOW_MS, () => void this.#findWithoutOwner(entry));
     this.#owners
       .getObject(entry.owner as OwnerAddress, entry.sequence)
       .then(
@@ -254,6 +262,15 @@ export class ObjectReader {
         this.#fetching.delete(entry);
         this.#table.dropHold(entry);
       });
+  }
+
+  /** An owner whose loop stands still is late, and what it stored is not: this node's store knows it by its id. */
+  async #findWithoutOwner(entry: ObjectEntry): Promise<void> {
+    if (entry.isSettled || !this.#fetching.has(entry)) return;
+    const sizeBytes = await this.#large.find(this.#table.idOf(entry), FIND_WAIT_MS);
+    if (entry.isSettled) return;
+    if (sizeBytes !== undefined) entry.settle(objectState.stored, { nodeId: "", sizeBytes } satisfies StoredAt);
+    else this.#clock.after(FIND_WAIT_MS, () => void this.#findWithoutOwner(entry));
   }
 
   #settleFromReply(entry: ObjectEntry, reply: Infer<typeof ObjectReply>): void {

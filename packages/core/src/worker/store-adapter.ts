@@ -94,6 +94,15 @@ export class StoreAdapter implements ResultStore {
     if (scope !== undefined) this.#client?.endScope(scope);
   }
 
+  async find(objectId: string, timeoutMs: number): Promise<number | undefined> {
+    try {
+      return (await this.#store.get(objectId, this.#processScope, { timeoutMs })).byteLength;
+    } catch {
+      // It is not here, or not yet: its owner may still answer.
+      return undefined;
+    }
+  }
+
   free(objectId: string): void {
     this.#store.free([objectId]);
   }

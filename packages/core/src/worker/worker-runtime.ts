@@ -27,7 +27,7 @@ import { ActorClient } from "./actor-client.ts";
 import { type ActorClass, ActorHost, ConstructionContext } from "./actor-host.ts";
 import { ByteWriter } from "../base/byte-writer.ts";
 import { Call, type CallTemplate } from "./call.ts";
-import { ArgumentWriter, MAX_INLINE_BYTES } from "./call-arguments.ts";
+import { ArgumentWriter, type EncodedArguments, MAX_INLINE_BYTES } from "./call-arguments.ts";
 import { CallResults } from "./call-results.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { EventReporter } from "./event-reporter.ts";
@@ -526,8 +526,10 @@ export class WorkerRuntime {
   }
 
   submitTask(template: CallTemplate, demand: TaskDemand, args: readonly unknown[]): unknown {
-    const call = this.#newCall(template, undefined);
-    const exports = this.#encodeArguments(call, args);
+    this.#checkRoom(template);
+    const encoded = this.#arguments.encode(args);
+    const { exports } = encoded;
+    const call = this.#newCall(template, undefined, encoded);
     if (this.isJoined) this.submitter.submit(call, this.#shapeOf(demand), exports);
     else this.#whenJoined(call, () => this.submitter.submit(call, this.#shapeOf(demand), exports));
     return this.#handlesOf(call);
@@ -539,10 +541,14 @@ export class WorkerRuntime {
     return demand.shape;
   }
 
-  #newCall(template: CallTemplate, target: ActorClient | undefined): Call {
+  #checkRoom(template: CallTemplate): void {
     if (this.#isShutDown) throw new RaiaError("SHUTTING_DOWN", { call: template.name });
     if (this.#pendingCalls >= this.maxPendingCalls)
       throw new RaiaError("PENDING_CALLS_LIMIT", { pending: this.#pendingCalls, limit: this.maxPendingCalls });
+  }
+
+  /** Nothing fails any more: what was refused (room, arguments) left no call behind that would be waited for. */
+  #newCall(template: CallTemplate, target: ActorClient | undefined, encoded: EncodedArguments): Call {
     const { numReturns, name } = template;
     const count = numReturns === "streaming" ? STREAM_SEQUENCES : Math.max(1, numReturns);
     const sequence = this.table.takeSequences(count);
@@ -550,6 +556,11 @@ export class WorkerRuntime {
     this.#pendingCalls++;
     if (this.#pendingCalls === 1) this.#deps.keepAlive(true);
     const call = new Call(template, sequence, entry, target);
+    call.args = encoded.args;
+    call.argsStart = encoded.argsStart;
+    call.argsEnd = encoded.argsEnd;
+    call.dependencies = encoded.dependencies;
+    call.held = encoded.held;
     if (numReturns === "streaming") call.stream = new StreamState();
     else if (numReturns !== 1)
       call.returns =
@@ -566,16 +577,6 @@ export class WorkerRuntime {
   #callSettled(): void {
     this.#pendingCalls--;
     if (this.#pendingCalls === 0) this.#deps.keepAlive(false);
-  }
-
-  #encodeArguments(call: Call, args: readonly unknown[]): readonly Promise<void>[] | undefined {
-    const encoded = this.#arguments.encode(args);
-    call.args = encoded.args;
-    call.argsStart = encoded.argsStart;
-    call.argsEnd = encoded.argsEnd;
-    call.dependencies = encoded.dependencies;
-    call.held = encoded.held;
-    return encoded.exports;
   }
 
   /** What `.remote()` returns: a ref, an array of refs, or a stream. */
@@ -759,11 +760,12 @@ export class WorkerRuntime {
         limit: maxPendingCalls,
       });
     }
-    const call = this.#newCall(template, client);
-    const exports = this.#encodeArguments(call, args);
+    this.#checkRoom(template);
+    const encoded = this.#arguments.encode(args);
+    const call = this.#newCall(template, client, encoded);
     // The actor outlives its last handle while a call is under way.
     client.scope ??= scope;
-    client.submit(call, exports);
+    client.submit(call, encoded.exports);
     return this.#handlesOf(call);
   }
 
