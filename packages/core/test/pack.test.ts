@@ -88,6 +88,15 @@ describe("packed and installed in an empty project", { skip: missing.length > 0 
         timeout: programTimeoutMs,
       }).catch(rethrowWithOutput);
       assert.match(stdout, /^Usage: raia/);
+      const raia = async (...args: string[]): Promise<string> => {
+        const environment = { ...process.env, RAIA_TMPDIR: folder };
+        return (
+          await run(node, ["node_modules/@raia/cli/bin/raia.js", ...args], { cwd: project, env: environment, timeout: programTimeoutMs })
+        ).stdout;
+      };
+      await raia("start", "--head", "--num-cpus", "1");
+      assert.match(await raia("status"), /^CPU +0 +1$/m);
+      assert.match(await raia("stop"), /^Stopped process/);
     });
   }
 });
