@@ -2,7 +2,6 @@
 import {
   FakeDisk,
   installRemoteValues,
-  type Random,
   randomBelow,
   seededRandom,
   setProcessRuntime,
@@ -30,11 +29,6 @@ export interface SimResult {
   readonly failure: Error | undefined;
 }
 
-export interface SimOptions {
-  /** Breaks something on purpose, once the world stands: a check of the checks. */
-  readonly sabotage?: ((world: World, random: Random) => void) | undefined;
-}
-
 /** A program that has not ended by then hangs: its own sleeps sum up to seconds. */
 const HANGS_AFTER_MS = 600_000;
 const HANGS_AFTER_STEPS = 400_000;
@@ -42,7 +36,7 @@ const HANGS_AFTER_STEPS = 400_000;
 const QUIET_MS = 120_000;
 const ARENA_BYTES = 4 * 1024 * 1024;
 
-export async function runSeed(seed: number, options: SimOptions = {}): Promise<SimResult> {
+export async function runSeed(seed: number): Promise<SimResult> {
   const random = seededRandom(seed);
   const clock = new SimClock();
   const trace = new TraceHash();
@@ -79,7 +73,6 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
   const main = async (): Promise<void> => {
     await world.start();
     await runtime.join({ entrypoint: "simulation", namespace: undefined });
-    options.sabotage?.(world, random);
     faults.start(world);
     await program.run();
     faults.stop();

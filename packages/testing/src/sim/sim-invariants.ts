@@ -7,20 +7,16 @@ export class BrokenInvariant extends Error {
 
 /** Checked after every event. */
 export function checkAlways(world: World): void {
-  const { total, available, leases, ledgerLeases, pendingLeases, actors } = world.node.inspect();
+  const { total, available, owedCpu, leases, ledgerLeases, pendingLeases, actors } = world.node.inspect();
   const used = new Map<string, number>();
   for (const { isWaiting, resources } of leases) {
     for (const [name, units] of Object.entries(resources)) {
       if (name !== "CPU" || !isWaiting) used.set(name, (used.get(name) ?? 0) + units);
     }
   }
-  for (const [name, units] of used) {
-    // A task that has resumed takes its CPU back at once; what it took from others is owed, never granted again.
-    if (name !== "CPU" && units > (total[name] ?? 0))
-      throw new BrokenInvariant(`I1: ${units} units of ${name} are granted, of ${total[name]}`);
-  }
-  for (const [name, units] of Object.entries(available)) {
-    if (units > (total[name] ?? 0)) throw new BrokenInvariant(`I1: ${units} units of ${name} are free, of ${total[name]}`);
+  for (const [name, units] of Object.entries(total)) {
+    const accounted = (used.get(name) ?? 0) + (available[name] ?? 0) - (name === "CPU" ? owedCpu : 0);
+    if (accounted !== units) throw new BrokenInvariant(`I1: of ${units} units of ${name}, ${accounted} are granted or free`);
   }
   if (ledgerLeases.length !== leases.length)
     throw new BrokenInvariant(`I1: the ledger knows ${ledgerLeases.length} leases, the queue ${leases.length}`);
