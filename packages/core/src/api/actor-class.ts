@@ -59,16 +59,16 @@ export class ActorClassHandle {
     const options = normalActorOptions(this.#options, traits.asyncMethodNames.length > 0);
     const { name, maxTaskRetries, maxPendingCalls, methods } = options;
     const shape: HandleShape = { className, maxTaskRetries, maxPendingCalls, methods, generators: generatorMethodsOf(this.#source) };
-    const actorId = newActorId(runtime.random, runtime.jobId || runtime.expectedJobId);
+    const actorId = newActorId(runtime.random, runtime.cluster.jobId || runtime.cluster.expectedJobId);
     const demand = demandOf(options.demand, className);
     runtime.checkDemand(demand);
-    const { client, scope, registered } = runtime.createActor(
+    const { client, scope, registered } = runtime.actors.create(
       {
         actorId,
-        jobId: runtime.jobId,
+        jobId: runtime.cluster.jobId,
         className,
         functionHash: hash,
-        demand: { ...demand, jobId: runtime.jobId },
+        demand: { ...demand, jobId: runtime.cluster.jobId },
         runResources: options.runResources,
         maxRestarts: options.maxRestarts,
         maxConcurrency: options.maxConcurrency,
@@ -76,7 +76,7 @@ export class ActorClassHandle {
         maxPendingCalls,
         namespace: options.namespace ?? "",
         detached: options.isDetached,
-        ownerId: runtime.self.workerId,
+        ownerId: runtime.cluster.self.workerId,
         methods: packShape(shape),
         ...(name !== undefined && { name }),
       },
@@ -162,7 +162,7 @@ export class ActorMethod {
   readonly remote = (...args: unknown[]): unknown => {
     const { runtime, client, scope, shape } = this.#record;
     this.#template ??= this.#makeTemplate();
-    const submitted = runtime.submitActorCall(client, this.#template, scope, shape.maxPendingCalls, args);
+    const submitted = runtime.calls.submitActorCall(client, this.#template, scope, shape.maxPendingCalls, args);
     if (this.#signal !== undefined) cancelOnAbort(runtime, submitted, this.#signal);
     return submitted;
   };
@@ -171,7 +171,7 @@ export class ActorMethod {
     const { runtime, shape } = this.#record;
     const options = normalMethodOptions(this.#options, shape.generators.includes(this.#name), shape.maxTaskRetries);
     const made = templateOf(options, "", `${shape.className}.${this.#name}`, undefined);
-    return runtime.newTemplate({
+    return runtime.calls.newTemplate({
       ...made,
       wire: {
         ...made.wire,
@@ -245,16 +245,19 @@ export interface KillOptions {
 /** Ends an actor at once; calls under way reject with ACTOR_DIED (or ACTOR_UNAVAILABLE when it restarts). */
 export async function kill(actor: object, { noRestart = true }: KillOptions = {}): Promise<void> {
   const { runtime, registered } = recordOf(actor);
-  await runtime.control.killActor({ actorId: await registered, noRestart });
+  await runtime.cluster.control.killActor({ actorId: await registered, noRestart });
 }
 
 /** A handle to the actor of that name. @throws {RaiaError} ACTOR_NOT_FOUND */
 export async function getActor<H = object>(name: string, options: { readonly namespace?: string } = {}): Promise<H> {
   const runtime = needRuntime();
-  await runtime.joined;
-  const { actorId, methods } = await runtime.control.getActorByName({ name, namespace: options.namespace ?? runtime.namespace });
-  const client = runtime.actorClient(actorId, runtime.jobId);
-  runtime.watchActor(client);
+  await runtime.cluster.joined;
+  const { actorId, methods } = await runtime.cluster.control.getActorByName({
+    name,
+    namespace: options.namespace ?? runtime.cluster.namespace,
+  });
+  const client = runtime.actors.client(actorId, runtime.cluster.jobId);
+  runtime.actors.watch(client);
   return makeHandle(runtime, client, unpackShape(methods), undefined, Promise.resolve(actorId)) as H;
 }
 
@@ -262,5 +265,5 @@ export async function getActor<H = object>(name: string, options: { readonly nam
 export function exitActor(): void {
   const runtime = currentRuntime();
   if (runtime === undefined) throw new RaiaError("NOT_INITIALIZED", { call: "exitActor" });
-  runtime.exitCurrentActor();
+  runtime.hosts.exitCurrentActor();
 }

@@ -79,7 +79,7 @@ export async function init(options: InitOptions = {}): Promise<InitInfo> {
     await started.stop();
     throw error;
   }
-  const { registered, job } = started.runtime;
+  const { registered, job } = started.runtime.cluster;
   return { nodeId: registered.nodeId, jobId: job.jobId, namespace: job.namespace, sessionDirectory: registered.sessionDirectory };
 }
 

@@ -118,7 +118,7 @@ function iteratorOf(items: Iterable<unknown> | AsyncIterable<unknown>): AnyItera
 /** Enough that every slot has work, and the next piece of it. */
 function defaultConcurrency(numCpus: number): number {
   const runtime = isInitialized() ? existingRuntime() : undefined;
-  const cpus = runtime?.isJoined ? (runtime.registered.resources["CPU"] ?? 0) / 10_000 : availableParallelism();
+  const cpus = runtime?.cluster.isJoined ? (runtime.cluster.registered.resources["CPU"] ?? 0) / 10_000 : availableParallelism();
   const slots = Math.ceil(cpus / Math.max(numCpus, 0.001));
   return Math.min(MOST_DEFAULT_CONCURRENCY, Math.max(LEAST_DEFAULT_CONCURRENCY, 2 * slots));
 }

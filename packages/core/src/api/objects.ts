@@ -17,7 +17,7 @@ export type Values<R> = R extends ObjectRef<infer T> ? T : { -readonly [K in key
  */
 export function put<T>(value: T): ObjectRef<T> {
   if (ObjectRef.isRef(value)) throw new RaiaError("INVALID_ARGUMENT", { call: "put", reason: "the value is a ref already" });
-  return needRuntime().put(value, creationSite(put));
+  return needRuntime().objects.put(value, creationSite(put));
 }
 
 /**
@@ -81,7 +81,7 @@ function isList(value: unknown): value is readonly unknown[] {
 /** Drops the values now, though refs remain: reading them rejects with OBJECT_FREED. */
 export function free(refs: ObjectRef | readonly ObjectRef[]): void {
   const list = ObjectRef.isRef(refs) ? [refs] : refs;
-  existingRuntime().free(list.map((ref) => ObjectRef.entryOf(ref)));
+  existingRuntime().objects.free(list.map((ref) => ObjectRef.entryOf(ref)));
 }
 
 export interface CancelOptions {
@@ -94,7 +94,7 @@ export interface CancelOptions {
 /** Stops what makes the value: queued, it never runs; running, its signal aborts. The ref rejects with TASK_CANCELLED at once. */
 export function cancel(ref: ObjectRef | ObjectRefStream, { force = false, recursive = true }: CancelOptions = {}): void {
   const target = ref instanceof ObjectRefStream ? ref.completed() : ref;
-  existingRuntime().cancel(ObjectRef.entryOf(target), force, recursive);
+  existingRuntime().calls.cancel(ObjectRef.entryOf(target), force, recursive);
 }
 
 /** Calls `fn` in the owner when the last reference to the object is gone. */

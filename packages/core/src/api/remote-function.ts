@@ -4,10 +4,11 @@
  */
 import { RaiaError } from "../base/errors.ts";
 import { brand } from "../worker/object-ref.ts";
+import type { CallIssuer, TaskDemand } from "../worker/call-issuer.ts";
 import type { CallTemplate } from "../worker/call.ts";
 import type { ExportedFunction } from "../worker/functions.ts";
 import type { RemoteHandle, Traits } from "../worker/remote-values.ts";
-import type { TaskDemand, WorkerRuntime } from "../worker/worker-runtime.ts";
+import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { needRuntime } from "./init.ts";
 import { cancelOnAbort } from "./call-signal.ts";
 import { type CheckedOptions, checkTaskOptions, type Demand, type NormalCallOptions, normalTaskOptions } from "./options.ts";
@@ -62,7 +63,7 @@ export class RemoteFunctionHandle {
     const runtime = needRuntime();
     let bound = this.#bound;
     if (bound === undefined || bound.runtime !== runtime) this.#bound = bound = this.#boundIn(runtime);
-    const submitted = runtime.submitTask(bound.template, bound.demand, args);
+    const submitted = runtime.calls.submitTask(bound.template, bound.demand, args);
     if (this.#signal !== undefined) cancelOnAbort(runtime, submitted, this.#signal);
     return submitted;
   };
@@ -76,7 +77,7 @@ export class RemoteFunctionHandle {
   #bind(runtime: WorkerRuntime): Bound {
     const { hash, name, traits, exported } = this.#code.in(runtime);
     const options = normalTaskOptions(this.#options, traits.isGenerator);
-    const template = runtime.newTemplate(templateOf(options, hash, options.name ?? name, exported));
+    const template = runtime.calls.newTemplate(templateOf(options, hash, options.name ?? name, exported));
     const demand = demandOf(options.demand, options.name ?? name);
     runtime.checkDemand(demand);
     return { runtime, template, demand: { demand, shape: undefined } };
@@ -111,7 +112,7 @@ export function templateOf(
   functionHash: string,
   name: string,
   exported: Promise<void> | undefined,
-): Parameters<WorkerRuntime["newTemplate"]>[0] {
+): Parameters<CallIssuer["newTemplate"]>[0] {
   const { maxCalls = 0, demand } = options;
   return {
     name,

@@ -44,8 +44,8 @@ export function installRemoteValues(runtime: WorkerRuntime): void {
     revive(payload, scope, hooks) {
       const { actorId, jobId, shape, counted } = payload as { actorId: string; jobId: string; shape: HandleShape; counted: unknown };
       if (typeof actorId !== "string" || typeof shape !== "object") throw new RaiaError("PROTOCOL", { reason: "malformed actor handle" });
-      const client = runtime.actorClient(actorId, jobId);
-      runtime.watchActor(client);
+      const client = runtime.actors.client(actorId, jobId);
+      runtime.actors.watch(client);
       const entry = counted === null ? undefined : reviveEntry(counted, scope, hooks);
       return makeHandle(runtime, client, shape, entry, Promise.resolve(actorId));
     },

@@ -29,10 +29,10 @@ export function runtimeContext(): RuntimeContext {
   const runtime = existingRuntime();
   const task = currentContext();
   return {
-    jobId: runtime.jobId,
-    nodeId: runtime.nodeId,
-    workerId: runtime.self.workerId,
-    namespace: runtime.namespace,
+    jobId: runtime.cluster.jobId,
+    nodeId: runtime.cluster.nodeId,
+    workerId: runtime.cluster.self.workerId,
+    namespace: runtime.cluster.namespace,
     taskId: task?.taskId,
     taskName: task?.name,
     actorId: task?.actor?.actorId,

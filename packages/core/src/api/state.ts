@@ -63,7 +63,7 @@ export async function storeUsage(): Promise<readonly { readonly nodeId: string; 
  */
 export async function timeline(): Promise<readonly TraceEvent[]> {
   const runtime = await joined();
-  const { events } = await runtime.state.timeline({ jobId: runtime.jobId });
+  const { events } = await runtime.state.timeline({ jobId: runtime.cluster.jobId });
   return events;
 }
 
@@ -73,12 +73,12 @@ export async function explain(target: ObjectRef | object): Promise<Explanation> 
   if (ObjectRef.isRef(target)) return runtime.explainer.explain(ObjectRef.entryOf(target));
   if (!isActorHandle(target)) ObjectRef.entryOf(target);
   const { client } = recordOf(target);
-  if (!runtime.isJoined) return { state: "waiting", reasons: ["this process has not joined its cluster yet"] };
-  return runtime.control.explainActor({ actorId: client.actorId });
+  if (!runtime.cluster.isJoined) return { state: "waiting", reasons: ["this process has not joined its cluster yet"] };
+  return runtime.cluster.control.explainActor({ actorId: client.actorId });
 }
 
 async function joined(): Promise<WorkerRuntime> {
   const runtime = existingRuntime();
-  await runtime.joined;
+  await runtime.cluster.joined;
   return runtime;
 }

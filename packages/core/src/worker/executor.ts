@@ -477,7 +477,7 @@ export class Executor {
 
   /** What user code threw, with the place where it did. */
   encodeThrown(error: unknown, task: string): Uint8Array {
-    const place = { task, pid: this.#runtime.pid, node: this.#runtime.nodeId.slice(0, 8) };
+    const place = { task, pid: this.#runtime.pid, node: this.#runtime.cluster.nodeId.slice(0, 8) };
     const scope = this.#hooks.beginEncode();
     try {
       return encodeError(error, this.#hooks, place);

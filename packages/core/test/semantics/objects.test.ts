@@ -11,7 +11,7 @@ const MiB = 1024 * 1024;
 const cluster = testCluster({ objectStoreMemory: 48 * MiB });
 
 async function storedBytes(): Promise<number> {
-  const { facts } = await existingRuntime().process.nodeStatus({});
+  const { facts } = await existingRuntime().cluster.process.nodeStatus({});
   const { store } = facts as { store: { usedBytes: number; spilledBytes: number } };
   return store.usedBytes + store.spilledBytes;
 }

@@ -26,7 +26,7 @@ test("10,000 shared actors fit in a few processes, and none is left 5 s after th
   assert.ok(pids.size <= 8, `${pids.size} processes`);
   for (const cell of cells.splice(0)) await cell[Symbol.asyncDispose]();
   const living = async (): Promise<number> => {
-    const { actors } = await existingRuntime().control.listActors({ limit: 20_000 });
+    const { actors } = await existingRuntime().cluster.control.listActors({ limit: 20_000 });
     return actors.filter(({ state }) => state !== "dead").length;
   };
   assert.ok(await eventually(async () => (await living()) === 0, 5000), `${await living()} are left`);

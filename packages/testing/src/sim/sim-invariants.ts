@@ -30,7 +30,7 @@ const MAX_PENDING_LEASES = 4096;
 function checkActors(world: World, known: readonly { readonly actorId: string }[]): void {
   const hosts = new Map<string, string>();
   for (const { runtime, workerId } of world.launcher.workers) {
-    for (const actorId of runtime.hostedActorIds) {
+    for (const actorId of runtime.hosts.actorIds) {
       const other = hosts.get(actorId);
       if (other !== undefined)
         throw new BrokenInvariant(`I3: actor ${actorId.slice(0, 8)} lives in ${other.slice(0, 8)} and in ${workerId.slice(0, 8)}`);
@@ -61,7 +61,7 @@ export function leftovers(world: World, drivers: readonly WorkerRuntime[]): stri
   report("blocks of the arena", world.blocksInUse);
   for (const runtime of [...drivers, ...[...world.launcher.workers].map((worker) => worker.runtime)]) {
     const { owned, borrowed, exported, pendingCalls, handovers } = runtime.inspect();
-    const name = `${runtime.kind} ${runtime.self.workerId.slice(0, 6)}`;
+    const name = `${runtime.kind} ${runtime.cluster.self.workerId.slice(0, 6)}`;
     if (owned > 0) left.push(`objects owned by ${name}: ${owned} (${describe(runtime.table.owned())})`);
     if (borrowed > 0) left.push(`objects borrowed by ${name}: ${borrowed} (${describe(runtime.table.borrowed())})`);
     report(`objects exported by ${name}`, exported);

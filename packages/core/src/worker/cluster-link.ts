@@ -1,0 +1,201 @@
+/**
+ * A process's place in its cluster: its connections to node and control, what they told it that it is, and whether it
+ * has come and gone. Until it has joined, what it wants of the cluster waits here, in the order in which it was wanted.
+ */
+import { RaiaError } from "../base/errors.ts";
+import type { ActorView } from "../messages/control.ts";
+import { controlEvents, controlService } from "../messages/control.ts";
+import type { DeathCause } from "../messages/common.ts";
+import { leaseEvents, leaseService, outputEvents, type ProcessRegistered, processService } from "../messages/leases.ts";
+import { hostService } from "../messages/tasks.ts";
+import type { Connection, Identity } from "../wire/connection.ts";
+import type { Endpoint } from "../wire/endpoint.ts";
+import type { Infer } from "../wire/schema.ts";
+import type { Client, Handlers } from "../wire/service.ts";
+import { currentContext } from "./task-context.ts";
+
+export type Registered = Infer<typeof ProcessRegistered>;
+
+export interface ClusterAddresses {
+  readonly nodeAddress: string;
+  readonly controlAddress: string;
+}
+
+export interface JobIdentity {
+  readonly jobId: string;
+  readonly namespace: string;
+}
+
+/** What a driver says of its job when it joins. */
+export interface NewJob {
+  readonly entrypoint: string;
+  readonly namespace: string | undefined;
+}
+
+export interface ClusterLinkDependencies {
+  readonly kind: "driver" | "worker";
+  readonly identity: Identity;
+  /** Where node and control can be dialled, once they answer. */
+  readonly cluster: Promise<ClusterAddresses>;
+  readonly endpoint: Endpoint;
+  /** The job that this process will get, where that is known before it has joined: the first of a cluster of its own. */
+  readonly expectedJobId: string | undefined;
+}
+
+/** What node and control tell this process, and who hears it. */
+export interface ClusterListener {
+  leaseRecalled(leaseId: string): void;
+  leaseEnded(leaseId: string, cause: Infer<typeof DeathCause>): void;
+  actorChanged(view: Infer<typeof ActorView>): void;
+  /** Lines that workers of this job printed. */
+  outputLines(stream: "stdout" | "stderr", lines: readonly string[]): void;
+  /** The node is gone: nothing can go on. */
+  nodeLost(reason: string): void;
+  /** What a worker does for its node: it hosts actors. */
+  readonly host: Handlers<typeof hostService, Connection>;
+  /** Node and control know this process: it may report, and serve. */
+  registered(registered: Registered): void;
+}
+
+const NO_JOB = "00000000";
+
+export class ClusterLink {
+  readonly kind: "driver" | "worker";
+  readonly self: { readonly workerId: string; address: string };
+  readonly #deps: ClusterLinkDependencies;
+  readonly #joined = Promise.withResolvers<void>();
+  /** What waits until this process has joined. Bounded by the calls that may be pending. */
+  readonly #early: ((error: unknown) => void)[] = [];
+  isJoined = false;
+  /** Nothing more can be submitted. */
+  isLeaving = false;
+  job: JobIdentity = { jobId: "", namespace: "" };
+  registered: Registered = undefined as never;
+  node: Connection = undefined as never;
+  controlConnection: Connection = undefined as never;
+  lease: Client<typeof leaseService> = undefined as never;
+  control: Client<typeof controlService> = undefined as never;
+  process: Client<typeof processService> = undefined as never;
+
+  constructor(deps: ClusterLinkDependencies) {
+    this.#deps = deps;
+    this.kind = deps.kind;
+    this.self = { workerId: deps.identity.peerId, address: deps.identity.address };
+  }
+
+  /** Settles when this process belongs to the cluster. */
+  get joined(): Promise<void> {
+    return this.#joined.promise;
+  }
+
+  /** For ids that are made before this process has joined. */
+  get expectedJobId(): string {
+    return this.#deps.expectedJobId ?? NO_JOB;
+  }
+
+  /** The job for which the running code works. */
+  get jobId(): string {
+    return currentContext()?.jobId ?? this.job.jobId;
+  }
+
+  get namespace(): string {
+    return currentContext()?.namespace ?? this.job.namespace;
+  }
+
+  get nodeId(): string {
+    return this.registered?.nodeId ?? "";
+  }
+
+  /** Runs `start` when this process has joined: at once, as a rule. Else `failed` hears why it could not join. */
+  whenJoined(start: () => void, failed: (error: unknown) => void): void {
+    if (this.isJoined) start();
+    else this.#early.push((error) => (error === undefined ? start() : failed(error)));
+  }
+
+  /** Connects to node and control, and makes this process known. What was submitted meanwhile goes then. */
+  join(job: NewJob | undefined, listener: ClusterListener): Promise<void> {
+    const joining = this.#join(job, listener).then(
+      () => {
+        this.isJoined = true;
+        for (const start of this.#early.splice(0)) start(undefined);
+      },
+      (error: unknown) => {
+        for (const start of this.#early.splice(0)) start(error);
+        throw error;
+      },
+    );
+    joining.then(this.#joined.resolve, this.#joined.reject);
+    // Whoever asked to join hears of a failure; nobody need be waiting here.
+    this.#joined.promise.catch(() => {});
+    return joining;
+  }
+
+  async #join(job: NewJob | undefined, listener: ClusterListener): Promise<void> {
+    const { identity, endpoint } = this.#deps;
+    const { nodeAddress, controlAddress } = await this.#deps.cluster;
+    // Of a cluster that was still to be found, the session's directory, and so our own address, is known now.
+    this.self.address = identity.address;
+    // A lease on this worker may be granted, and its owner dial, before the node's answer is here.
+    if (this.kind === "worker") endpoint.holdBack();
+    const listening = endpoint.listen();
+    this.node = await endpoint.dial(nodeAddress);
+    this.controlConnection = controlAddress === nodeAddress ? this.node : await endpoint.dial(controlAddress);
+    this.#connected(listener);
+    const registering =
+      job &&
+      this.control.registerJob({
+        driverId: identity.peerId,
+        driverPid: identity.pid,
+        entrypoint: job.entrypoint,
+        namespace: job.namespace,
+        metadata: {},
+      });
+    await listening;
+    if (registering !== undefined) this.job = await registering;
+    if (this.kind === "worker") this.node.serve(hostService, listener.host);
+    this.registered = await this.process.registerProcess({
+      kind: this.kind,
+      workerId: identity.peerId,
+      pid: identity.pid,
+      address: identity.address,
+      jobId: this.job.jobId,
+    });
+    listener.registered(this.registered);
+  }
+
+  #connected(listener: ClusterListener): void {
+    const { node, controlConnection } = this;
+    this.lease = node.client(leaseService);
+    this.process = node.client(processService);
+    this.control = controlConnection.client(controlService);
+    node.serve(leaseEvents, {
+      recallLease: ({ leaseId }) => listener.leaseRecalled(leaseId),
+      leaseEnded: ({ leaseId, cause }) => listener.leaseEnded(leaseId, cause),
+    });
+    node.serve(outputEvents, { outputLines: ({ stream, lines }) => listener.outputLines(stream, lines) });
+    controlConnection.serve(controlEvents, { actorState: ({ view }) => listener.actorChanged(view) });
+    node.onClosed((reason) => {
+      if (!this.isLeaving) listener.nodeLost(reason);
+    });
+  }
+
+  /** Ends a driver's job. @param flush sends what control should still hear of it */
+  async finishJob(flush: () => void): Promise<void> {
+    if (this.kind !== "driver" || !this.isJoined || this.controlConnection.isClosed) return;
+    await this.process.flushOutput({ jobId: this.job.jobId }).catch(() => {
+      // The node is going down as well; its log files have the lines.
+    });
+    // Control keeps nothing new of a job that is over.
+    flush();
+    await this.control.finishJob({ jobId: this.job.jobId }).catch(() => {
+      // Control is going down as well: it will see that the driver is gone.
+    });
+  }
+}
+
+/** Why this process could not join, as whoever waits for a call is told. */
+export function joinFailure(error: unknown): { code: RaiaError["code"]; facts: RaiaError["facts"]; cause: unknown } {
+  return RaiaError.is(error)
+    ? { code: error.code, facts: error.facts, cause: error }
+    : { code: "CLUSTER_START_FAILED", facts: {}, cause: error };
+}

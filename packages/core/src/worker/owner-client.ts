@@ -1,0 +1,45 @@
+/** Asks the owners of objects that are not this process's: one client for each owner's connection. */
+import type { OwnerAddress } from "../messages/common.ts";
+import { ownerService } from "../messages/owners.ts";
+import type { Connection } from "../wire/connection.ts";
+import type { Endpoint } from "../wire/endpoint.ts";
+import type { Client } from "../wire/service.ts";
+import type { ReferenceTable } from "./references.ts";
+
+export class OwnerClient {
+  readonly #endpoint: Endpoint;
+  readonly #table: ReferenceTable;
+  readonly #clients = new Map<Connection, Client<typeof ownerService>>();
+
+  constructor(endpoint: Endpoint, table: ReferenceTable) {
+    this.#endpoint = endpoint;
+    this.#table = table;
+  }
+
+  async dial(owner: OwnerAddress): Promise<Client<typeof ownerService>> {
+    const connection = await this.#endpoint.dial(owner.address);
+    const known = this.#clients.get(connection);
+    if (known !== undefined) return known;
+    const client = connection.client(ownerService);
+    this.#clients.set(connection, client);
+    connection.onClosed(() => {
+      this.#clients.delete(connection);
+      this.#table.ownerDied(owner.workerId);
+    });
+    return client;
+  }
+
+  /** For what an owner that is gone need not hear: its death says more, and whoever waits for its objects is told. */
+  tell(owner: OwnerAddress, send: (client: Client<typeof ownerService>) => unknown): void {
+    void this.dial(owner).then(send, () => {
+      // The owner is gone, and what was its with it.
+    });
+  }
+
+  /** Why an object is not there yet, in its owner's words, and which process that is. */
+  async explain(owner: OwnerAddress, sequence: number) {
+    const connection = await this.#endpoint.dial(owner.address);
+    const client = await this.dial(owner);
+    return { ...(await client.explainOwned({ sequence })), pid: connection.peerPid };
+  }
+}
