@@ -105,6 +105,11 @@ export class TaskSubmitter {
   }
 
   enqueue(call: Call, shape: Shape): void {
+    if (this.#shuttingDown) {
+      // Its code or an argument arrived after the queues were emptied: nobody would look at it again.
+      this.#results.fail(call, { code: "SHUTTING_DOWN", facts: { task: call.template.name } });
+      return;
+    }
     call.state = callState.queued;
     shape.queue.push(call);
     this.#schedule(shape);

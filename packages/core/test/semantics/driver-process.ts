@@ -1,6 +1,6 @@
 /** A driver in a process of its own, for tests that end it. Arguments: what it does, and a path for its signals. */
 import { raise, whenRaised } from "@raia/testing/fixtures/signals";
-import { get, init, put, remote, shutdown } from "../../src/index.ts";
+import { get, init, put, RaiaError, remote, shutdown } from "../../src/index.ts";
 
 const [what = "", path = ""] = process.argv.slice(2);
 const { sessionDirectory } = await init({ address: "local", numCpus: 2, objectStoreMemory: 32 * 1024 * 1024 });
@@ -30,6 +30,12 @@ switch (what) {
   case "shutdown":
     await shutdown();
     break;
+  case "submit and shut down": {
+    const late = get(remote(() => 1, { resources: { never: 1 } }).remote()).catch((error: unknown) => error);
+    await shutdown();
+    process.exitCode = RaiaError.is(await late, "SHUTTING_DOWN") ? 0 : 9;
+    break;
+  }
   case "block": {
     // A minute of computing, as far as anybody can tell.
     for (;;) if (kept === undefined) break;

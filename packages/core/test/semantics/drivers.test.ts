@@ -66,6 +66,12 @@ test("an uncaught error, an exit, the end of the program, shutdown()", async () 
   }
 });
 
+test("shutdown() right after a call whose code is still being sent: the call fails, and the program ends", async () => {
+  const { directory, exited } = await startDriver("submit and shut down");
+  assert.deepEqual(await exited, [0, null]);
+  await assertNothingLeft(directory);
+});
+
 test("driver and daemon shot at once: the workers go, too", async () => {
   const { child, directory, exited } = await startDriver("wait");
   const head = headOf(directory, child.pid as number);
