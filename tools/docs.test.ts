@@ -75,6 +75,16 @@ for (const [page, { programs, commands, links }] of contents) {
   });
 }
 
+test("every error code is documented, in the words of the catalogue", async () => {
+  const { errorCatalogue } = await import("../packages/core/src/base/errors.ts");
+  const page = readFileSync(join(root, "docs/errors-and-failure.md"), "utf8");
+  const rows = Object.entries(errorCatalogue).map(([code, [meaning, wayOut]]) => `| \`${code}\` | ${meaning} | ${wayOut} |`);
+  assert.deepEqual(
+    rows.filter((row) => !page.includes(row)),
+    [],
+  );
+});
+
 function fileOf(page: string, line: number): string {
   return join(blocksFolder, page.replace(/\.md$/, ""), `line-${line}.ts`);
 }
