@@ -226,7 +226,8 @@ export function normalTaskOptions(options: CheckedOptions, isGenerator: boolean)
   const resources = parseResources({ ...(options as ResourceOptions), numCpus: (options["numCpus"] as number | undefined) ?? 1 });
   return {
     ...callOptions(options, isGenerator, maxRetries),
-    maxCalls: (options["maxCalls"] as number | undefined) ?? 0,
+    // Libraries keep what they took of a device until their process ends.
+    maxCalls: (options["maxCalls"] as number | undefined) ?? (hasDevice(resources) ? 1 : 0),
     demand: demandOf(options, resources, taskIsolation(resources, maxRetries), maxRetries !== 0),
   };
 }
@@ -274,20 +275,26 @@ function callOptions(options: CheckedOptions, isGenerator: boolean, maxRetries: 
 
 /** Less than an event loop shares one, if it may be run again after a neighbour's crash and its devices are nobody else's. */
 function taskIsolation(resources: ResourceSet, maxRetries: number): "process" | "shared" {
-  const hasDevice = Object.keys(resources).some(isDeviceResource);
   const oneCpu = parseResources({ numCpus: 1 })["CPU"] as number;
-  return (resources["CPU"] ?? 0) < oneCpu && maxRetries !== 0 && !hasDevice ? "shared" : "process";
+  return (resources["CPU"] ?? 0) < oneCpu && maxRetries !== 0 && !hasDevice(resources) ? "shared" : "process";
+}
+
+function hasDevice(resources: ResourceSet): boolean {
+  return Object.keys(resources).some(isDeviceResource);
 }
 
 function demandOf(options: CheckedOptions, resources: ResourceSet, isolation: Demand["isolation"], mayRerun: boolean): Demand {
   const selector = options["labelSelector"] as { [key: string]: string } | undefined;
+  const asked = options["isolation"] as Demand["isolation"] | undefined;
+  if (asked !== undefined && asked !== "process" && hasDevice(resources))
+    throw invalidOption("isolation", asked, "must be process for work that holds a device: devices are shown to a process as a whole");
   const fallbacks = options["fallbackStrategy"] as readonly { readonly labelSelector: { [key: string]: string } }[] | undefined;
   return {
     resources,
     runtimeEnv: wireRuntimeEnv(
       mergeRuntimeEnv(ownRuntimeEnv(), (options["runtimeEnv"] as RuntimeEnvOptions | undefined) ?? {}, process.env),
     ),
-    isolation: (options["isolation"] as Demand["isolation"] | undefined) ?? isolation,
+    isolation: asked ?? isolation,
     strategy: strategyOf(options["schedulingStrategy"] as SchedulingStrategy | undefined),
     mayRerun,
     ...(selector !== undefined && { labelSelector: selector }),

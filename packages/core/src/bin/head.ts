@@ -6,10 +6,12 @@ import { RaiaError } from "../base/errors.ts";
 import { newNodeId, newWorkerId } from "../base/ids.ts";
 import { removeDirectory } from "../base/private-directory.ts";
 import { realRandom } from "../base/random.ts";
+import { unitsOf } from "../base/resources.ts";
 import { adoptSessionDirectory, removeSessionDirectory } from "../base/session-directory.ts";
 import { readSecret } from "../base/session-secret.ts";
 import { ControlServer } from "../control/control-server.ts";
 import { MemoryRecordStore } from "../control/memory-record-store.ts";
+import { deviceVariablesOf } from "../node/accelerators/device-variables.ts";
 import { detectAccelerators } from "../node/accelerators/detect-accelerators.ts";
 import { readCapacity } from "../node/capacity.ts";
 import { KernelKills } from "../node/kernel-kills.ts";
@@ -49,7 +51,7 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
   const spillDirectory = makeSpillDirectory(options.spillDirectory, session.path);
   const store = new StoreServer({ arena, disk: new DirectoryDisk(spillDirectory), clock });
   const found = await detectAccelerators(probe);
-  const { total } = nodeResources({ ...options.resources, objectStoreMemory: capacityBytes }, capacity, found);
+  const { total, devices } = nodeResources({ ...options.resources, objectStoreMemory: capacityBytes }, capacity, found);
   const address = session.socketPath("head");
   const nodeId = newNodeId(random);
   const kernelKills = new KernelKills(clock, oomKillCounter(probe));
@@ -82,6 +84,7 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
     ),
     resources: total,
     devices: undefined,
+    deviceVariables: deviceVariablesOf(devices, unitsOf(total, "GPU")),
     labels: options.labels,
     spillDirectory,
     sessionDirectory: session.path,

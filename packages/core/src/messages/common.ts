@@ -68,9 +68,13 @@ export const WorkerDemand = struct("WorkerDemand", {
 });
 export type WorkerDemand = Infer<typeof WorkerDemand>;
 
-/** Vendor variable to device indices that a worker may use. */
+/** Resource to the indices of its devices that a worker may use. */
 export const Accelerators = dict(list(u32));
 export type Accelerators = Infer<typeof Accelerators>;
+
+/** What shows a process its devices and hides the others: `{ CUDA_VISIBLE_DEVICES: "0" }`. */
+export const DeviceVariables = dict(str);
+export type DeviceVariables = Infer<typeof DeviceVariables>;
 
 export const EncodedBytes = bytes;
 export const DurationMs = f64;

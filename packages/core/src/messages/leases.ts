@@ -1,7 +1,7 @@
 /** Node service, part one: owners ask a node to lend workers. */
 import { bool, dict, list, oneOf, opt, plain, str, struct, u32, u53 } from "../wire/schema.ts";
 import { message, oneWay, service, unary } from "../wire/service.ts";
-import { Accelerators, DeathCause, Done, WorkerDemand } from "./common.ts";
+import { Accelerators, DeathCause, DeviceVariables, Done, WorkerDemand } from "./common.ts";
 
 /** Asks a node to lend one worker. Sent by a task's owner; safe to repeat under the same id. */
 export const RequestLease = message(20, "RequestLease", { leaseId: str, ownerId: str, demand: WorkerDemand, backlog: u53 });
@@ -19,6 +19,7 @@ export const LeaseReply = message(21, "LeaseReply", {
   /** Bytes from the start of the worker's claim words to those of the lease. */
   claimInWorker: opt(u53),
   accelerators: opt(Accelerators),
+  deviceVariables: opt(DeviceVariables),
   /** Set when spilled: ask there. */
   spillAddress: opt(str),
 });

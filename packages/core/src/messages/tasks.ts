@@ -5,7 +5,7 @@
  */
 import { bool, bytes, dict, f64, i32, list, oneOf, opt, str, u32, u53 } from "../wire/schema.ts";
 import { message, oneWay, service, unary } from "../wire/service.ts";
-import { Accelerators, Done, RefAddress, RuntimeEnv } from "./common.ts";
+import { Accelerators, DeviceVariables, Done, RefAddress, RuntimeEnv } from "./common.ts";
 
 /** Hot frame tags. */
 export const PUSH_TAG = 100;
@@ -42,6 +42,7 @@ export const OpenChannel = message(61, "OpenChannel", {
   accelerators: opt(Accelerators),
   /** Bytes from the start of the worker's claim words to those of this lease. */
   claimOffset: opt(u53),
+  deviceVariables: opt(DeviceVariables),
 });
 export const CloseChannel = message(62, "CloseChannel", { channel: u32 });
 
@@ -94,6 +95,7 @@ export const CreateActor = message(73, "CreateActor", {
   maxPendingCalls: i32,
   accelerators: opt(Accelerators),
   resources: dict(u53),
+  deviceVariables: opt(DeviceVariables),
 });
 export const ActorCreated = message(74, "ActorCreated", { ok: bool, error: opt(bytes) });
 /** Node to worker: end this actor: let its calls finish, dispose it, within the grace period. */

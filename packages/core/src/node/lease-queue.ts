@@ -2,7 +2,7 @@
  * Requests for workers, and who gets one next. A request waits for resources and for a process; jobs are served in turn,
  * requests of one job in order, but a request that must wait does not hold back a smaller one of another shape.
  */
-import { resourceSet, fits, lacking, shapeKey, showLack, unitsOf } from "../base/resources.ts";
+import { resourceSet, fits, isDeviceResource, lacking, shapeKey, showLack, unitsOf } from "../base/resources.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
 import { type ErrorCode, RaiaError } from "../base/errors.ts";
@@ -190,7 +190,9 @@ export class LeaseQueue {
       if (demand.isolation === "shared") idle.sharedUnits = 0;
       return idle;
     }
-    if (!isActor && this.#hasTooManyWaiting()) {
+    // Devices are shown to a process as a whole: work that holds one does not run beside others.
+    const hasDevice = Object.keys(demand.resources).some(isDeviceResource);
+    if (!isActor && !hasDevice && this.#hasTooManyWaiting()) {
       const waiting = this.#findWaiting(request);
       if (waiting !== undefined) return waiting;
     }
@@ -302,10 +304,7 @@ export class LeaseQueue {
   shrink(leaseId: string, resources: Readonly<Record<string, number>>): void {
     const lease = this.#granted.get(leaseId);
     if (lease === undefined) return;
-    this.#ledger.release(leaseId);
-    const grant = this.#ledger.acquire(leaseId, resourceSet(Object.entries(resources)));
-    if (grant === undefined)
-      throw new RaiaError("ACTOR_UNSCHEDULABLE", { reason: "what an actor runs with is more than it was placed with", lease: leaseId });
+    const grant = this.#ledger.shrink(leaseId, resourceSet(Object.entries(resources)));
     const { worker } = lease;
     if (worker.sharedUnits !== undefined) worker.sharedUnits += unitsOf(grant.resources, "CPU") - unitsOf(lease.grant.resources, "CPU");
     this.#granted.set(leaseId, { ...lease, grant });

@@ -29,12 +29,13 @@ import type { Connection } from "../wire/connection.ts";
 import type { Endpoint } from "../wire/endpoint.ts";
 import type { Client, Handlers } from "../wire/service.ts";
 import type { Victim } from "./kill-policy.ts";
+import type { DeviceVariables } from "./accelerators/device-variables.ts";
 import { type GrantedLease, LeaseQueue } from "./lease-queue.ts";
 import type { NodeMemory } from "./memory-reader.ts";
 import { OutputHub, type OutputLog } from "./output-hub.ts";
 import { showOutputLine } from "./output-line.ts";
 import type { PoolWorker } from "./pool-worker.ts";
-import type { DeviceShares } from "./resource-ledger.ts";
+import type { DeviceShares, Grant } from "./resource-ledger.ts";
 import { ResourceLedger } from "./resource-ledger.ts";
 import type { WorkerLauncher } from "./worker-launcher.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -49,6 +50,8 @@ export interface NodeDependencies {
   readonly launcher: WorkerLauncher;
   readonly resources: ResourceSet;
   readonly devices: DeviceShares | undefined;
+  /** Absent where processes are not shown devices of their own, as in one process. */
+  readonly deviceVariables?: DeviceVariables;
   readonly labels: Readonly<Record<string, string>>;
   readonly spillDirectory: string;
   readonly sessionDirectory: string;
@@ -383,8 +386,14 @@ export class NodeServer {
       claimOffset: worker.claimOffset + 4 * claims.first,
       claimCount: claims.count,
       claimInWorker: 4 * claims.first,
-      accelerators: Object.fromEntries(Object.entries(grant.devices).map(([name, shares]) => [name, shares.map((share) => share.index)])),
+      ...this.#devicesOf(grant),
     };
+  }
+
+  #devicesOf({ devices }: Grant): Pick<Infer<typeof LeaseReply>, "accelerators" | "deviceVariables"> {
+    const accelerators = Object.fromEntries(Object.entries(devices).map(([name, shares]) => [name, shares.map(({ index }) => index)]));
+    const deviceVariables = this.#deps.deviceVariables?.(accelerators);
+    return { accelerators, ...(deviceVariables !== undefined && { deviceVariables }) };
   }
 
   /** An owner waits for what others hold: those who have had their turn are asked to return what they can do without. */
@@ -486,7 +495,7 @@ export class NodeServer {
         maxConcurrency: spec.maxConcurrency,
         concurrencyGroups: spec.concurrencyGroups,
         maxPendingCalls: spec.maxPendingCalls,
-        accelerators: Object.fromEntries(Object.entries(grant.devices).map(([name, shares]) => [name, shares.map((share) => share.index)])),
+        ...this.#devicesOf(grant),
         resources: spec.runResources,
       });
       if (!created.ok) {

@@ -22,6 +22,21 @@ test("ledger: all or nothing", () => {
   assert.deepEqual(book.available, book.total);
 });
 
+test("ledger: a lease that goes on with less keeps its devices, whatever came back meanwhile", () => {
+  const book = ledger({ numCpus: 2, numGpus: 2 });
+  book.acquire("a", parseResources({ numGpus: 1 }));
+  book.acquire("b", parseResources({ numCpus: 1, numGpus: 1 }));
+  book.release("a");
+
+  book.shrink("b", parseResources({ numGpus: 1 }));
+
+  assert.deepEqual(indices(book, "b"), [1]);
+  assert.equal(unitsOf(book.available, "CPU"), 20_000);
+  assert.throws(() => book.shrink("b", parseResources({ numGpus: 2 })), /cannot go on with more/);
+  book.release("b");
+  assert.deepEqual(book.available, book.total);
+});
+
 test("ledger: releasing twice, or blocking what is not lent, stops at once", () => {
   const book = ledger({ numCpus: 1 });
   book.acquire("a", parseResources({ numCpus: 1 }));

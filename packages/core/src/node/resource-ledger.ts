@@ -1,5 +1,5 @@
 import { assert } from "../base/assert.ts";
-import { isDeviceResource, type ResourceSet, resourceSet, UNITS_PER_ONE, unitsOf } from "../base/resources.ts";
+import { fits, isDeviceResource, type ResourceSet, resourceSet, UNITS_PER_ONE, unitsOf } from "../base/resources.ts";
 
 /**
  * Who holds what of one node (or of one bundle of a placement group: the same book over the bundle's own grant).
@@ -90,6 +90,22 @@ export class ResourceLedger {
     this.#owed.set(leaseId, needed);
     this.#payOwed();
     return this.#owed.get(leaseId) ?? 0;
+  }
+
+  /** The lease goes on with less. Its devices stay the same ones: it has been told which. */
+  shrink(leaseId: string, resources: ResourceSet): Grant {
+    const { grant, waiting } = this.#lease(leaseId);
+    assert(fits(resources, grant.resources), `lease ${leaseId} cannot go on with more than it has`);
+    assert(!waiting && !this.#owed.has(leaseId), `lease ${leaseId} waits`);
+    for (const name in grant.resources) {
+      const less = unitsOf(grant.resources, name) - unitsOf(resources, name);
+      assert(less === 0 || !this.#devices.has(name), `${name}: devices are given back with the lease`);
+      this.#change(name, less);
+    }
+    const left: Grant = { resources, devices: grant.devices };
+    this.#leases.set(leaseId, { grant: left, waiting });
+    this.#payOwed();
+    return left;
   }
 
   holds(leaseId: string): Grant | undefined {

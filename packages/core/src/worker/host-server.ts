@@ -9,6 +9,7 @@ import { type ActorClass, ActorHost, ConstructionContext } from "./actor-host.ts
 import type { Executor } from "./executor.ts";
 import { currentContext } from "./task-context.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
+import { showDevices } from "./visible-devices.ts";
 
 export class HostServer {
   readonly #runtime: WorkerRuntime;
@@ -65,6 +66,7 @@ export class HostServer {
   }
 
   async #construct(request: Infer<typeof CreateActor>): Promise<ActorHost> {
+    showDevices(request.deviceVariables);
     const Class = (await this.#runtime.functions.load(request.functionHash)) as unknown as ActorClass;
     const args = await this.#executor.decodeArguments(Buffer.from(request.args), undefined);
     const host = new ActorHost(

@@ -23,6 +23,7 @@ export interface LeaseGrant {
   /** Bytes from the start of the worker's claim words to these. */
   readonly claimOffset: number;
   readonly accelerators: Infer<typeof LeaseReply>["accelerators"];
+  readonly deviceVariables: Infer<typeof LeaseReply>["deviceVariables"];
 }
 
 export interface LeaseEvents {
@@ -109,6 +110,7 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
       jobId,
       claimOffset: grant.claimOffset,
       ...(grant.accelerators && { accelerators: grant.accelerators }),
+      ...(grant.deviceVariables && { deviceVariables: grant.deviceVariables }),
     });
   }
 

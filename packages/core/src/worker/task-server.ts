@@ -8,14 +8,15 @@ import { claimRecall, claimStart } from "../base/claim-word.ts";
 import type { Spinner } from "../base/spinner.ts";
 import type { Clock } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
-import type { Accelerators } from "../messages/common.ts";
-import { type DefineTemplate, PUSH_TAG, workerEvents, workerService } from "../messages/tasks.ts";
+import type { Accelerators, DeviceVariables } from "../messages/common.ts";
+import { type DefineTemplate, type OpenChannel, PUSH_TAG, workerEvents, workerService } from "../messages/tasks.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { Client } from "../wire/service.ts";
 import type { ActorHost } from "./actor-host.ts";
 import { CallExecution, type Executor } from "./executor.ts";
 import type { AnyFunction } from "./functions.ts";
 import { type Push, readPushes } from "./task-frames.ts";
+import { showDevices } from "./visible-devices.ts";
 
 /** A template as the running side keeps it, with the function once it is loaded. */
 export class RunTemplate {
@@ -105,7 +106,7 @@ class OwnerConnection {
     this.#events = connection.client(workerEvents);
     connection.serve(workerService, {
       defineTemplate: (template) => void this.#templates.set(template.template, new RunTemplate(template)),
-      openChannel: (opening) => this.#open(opening.channel, opening.kind, opening.id, opening.accelerators ?? {}, opening.claimOffset ?? 0),
+      openChannel: (opening) => this.#open(opening),
       closeChannel: ({ channel }) => {
         this.#channels.get(channel)?.closed();
         this.#channels.delete(channel);
@@ -134,13 +135,14 @@ class OwnerConnection {
     connection.onHot(PUSH_TAG, (bytes, start, end) => readPushes(bytes, start, end, handler));
   }
 
-  #open(channel: number, kind: "lease" | "actor", id: string, accelerators: Accelerators, claimOffset: number): void {
+  #open({ channel, kind, id, accelerators = {}, deviceVariables, claimOffset = 0 }: Infer<typeof OpenChannel>): void {
     if (kind === "lease") {
       const first = claimOffset / 4;
       const run = new LeaseRun(
         channel,
         id,
         accelerators,
+        deviceVariables,
         this.#claims.subarray(first),
         this.#connection,
         this.#executor,
@@ -175,6 +177,7 @@ class LeaseRun {
   readonly #number: number;
   readonly #leaseId: string;
   readonly #accelerators: Accelerators;
+  readonly #deviceVariables: DeviceVariables | undefined;
   readonly #claims: Int32Array;
   readonly #connection: Connection;
   readonly #executor: Executor;
@@ -192,6 +195,7 @@ class LeaseRun {
     number: number,
     leaseId: string,
     accelerators: Accelerators,
+    deviceVariables: DeviceVariables | undefined,
     claims: Int32Array,
     connection: Connection,
     executor: Executor,
@@ -202,6 +206,7 @@ class LeaseRun {
     this.#number = number;
     this.#leaseId = leaseId;
     this.#accelerators = accelerators;
+    this.#deviceVariables = deviceVariables;
     this.#claims = claims;
     this.#connection = connection;
     this.#executor = executor;
@@ -220,6 +225,7 @@ class LeaseRun {
     if (!claimStart(this.#claims, call.slot, call.claim)) return;
     const { maxCalls, functionHash } = call.template.wire;
     if (maxCalls !== undefined && this.#effects.countCall(functionHash) >= maxCalls) this.#retire();
+    showDevices(this.#deviceVariables);
     const execution = new CallExecution(call, this.#connection, this.#number, this.#accelerators, this, undefined);
     this.#current = execution;
     if (this.#executor.run(execution)) this.#finished();

@@ -226,6 +226,7 @@ export class TaskSubmitter {
       claims: this.#calls.claims(reply.claimOffset as number, reply.claimCount as number),
       claimOffset: reply.claimInWorker ?? 0,
       accelerators: reply.accelerators,
+      deviceVariables: reply.deviceVariables,
     };
     const lease = new LeaseChannel(grant, link, shape.demand.jobId, this.#eventsOf(shape), this.#results, shape.estimate, this.#arguments);
     lease.idleSinceMs = this.#clock.nowMs();

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { freemem, totalmem } from "node:os";
 import { test } from "node:test";
 import { testCluster } from "@raia/testing/fixtures/cluster";
+import { getHeapStatistics } from "node:v8";
 import { get, type RaiaError, remote } from "../../src/index.ts";
 
 const MiB = 1024 * 1024;
@@ -44,4 +45,10 @@ test("a heap that is full is OUT_OF_MEMORY with that cause", { timeout: 60_000 }
     assert.match(JSON.stringify(error.facts["cause"]), /oom-heap|oom-monitor/);
     return true;
   });
+});
+
+test("memory is the heap limit of a process of its own", async () => {
+  const heapMiB = remote(() => Math.round(getHeapStatistics().heap_size_limit / MiB), { memory: 256 * MiB });
+  const limit = await get(heapMiB.remote());
+  assert.ok(limit >= 256 && limit < 256 + 128, `${limit} MiB`);
 });
