@@ -170,7 +170,7 @@ export class LeaseQueue {
     }
     if (worker.sharedUnits !== undefined) worker.sharedUnits += unitsOf(resources, "CPU");
     worker.jobId = request.demand.jobId;
-    worker.state = { kind: "busy" };
+    this.#pool.gave(worker);
     if (!request.isActor) worker.leaseIds.add(request.leaseId);
     this.#forget(request);
     const granted: GrantedLease = { request, worker, grant, claims, grantedAtMs: this.#clock.nowMs() };
@@ -264,7 +264,7 @@ export class LeaseQueue {
     worker.waitingLeases.delete(leaseId);
     if (claims.count > 0) worker.returnClaims(claims.first);
     if (worker.sharedUnits !== undefined) worker.sharedUnits -= unitsOf(grant.resources, "CPU");
-    this.#pool.becameIdle(worker);
+    this.#pool.tookBack(worker);
     this.schedule();
     return lease;
   }

@@ -1,17 +1,8 @@
 /** One worker process as its node keeps it: what it may run, what it runs now. */
+import { Machine } from "../base/machine.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { LaunchedWorker } from "./worker-launcher.ts";
-
-export type PoolWorkerState =
-  | { readonly kind: "starting"; readonly sinceMs: number }
-  | { readonly kind: "idle"; readonly sinceMs: number }
-  /** Has leases or actors. */
-  | { readonly kind: "busy" }
-  /** Gets no more work, and ends as soon as nobody needs what it owns. */
-  | { readonly kind: "leaving" }
-  /** Told to end; its leases are over. */
-  | { readonly kind: "stopping" }
-  | { readonly kind: "dead" };
+import { type WorkerEffect, type WorkerEvent, type WorkerState, workerTable } from "./worker-machine.ts";
 
 /** Words for the calls of one lease that has the process to itself: the deepest pipeline. */
 export const EXCLUSIVE_CLAIMS = 256;
@@ -26,7 +17,7 @@ export class PoolWorker {
   /** Byte offset of its claim words in the arena. */
   readonly claimOffset: number;
   readonly arenaSlot: number;
-  state: PoolWorkerState;
+  readonly #life = new Machine<WorkerState, WorkerEvent, WorkerEffect>("worker process", workerTable, { kind: "starting" });
   process: LaunchedWorker | undefined;
   connection: Connection | undefined;
   address = "";
@@ -42,16 +33,26 @@ export class PoolWorker {
   isExclusiveTaken = false;
   /** Others use objects that it owns: they would be lost with it. */
   ownsShared = false;
+  /** Of a process that leaves: settles when it has said whether others use what it owns. */
+  answer: Promise<void> = Promise.resolve();
   /** Settles when the process is gone. */
   readonly #gone = Promise.withResolvers<void>();
 
-  constructor(workerId: string, launchKey: string, claimOffset: number, arenaSlot: number, nowMs: number) {
+  constructor(workerId: string, launchKey: string, claimOffset: number, arenaSlot: number) {
     this.workerId = workerId;
     this.launchKey = launchKey;
     this.claimOffset = claimOffset;
     this.arenaSlot = arenaSlot;
-    this.state = { kind: "starting", sinceMs: nowMs };
     for (let at = CLAIMS_PER_WORKER - SHARED_CLAIMS; at >= EXCLUSIVE_CLAIMS; at -= SHARED_CLAIMS) this.#freeShares.push(at);
+  }
+
+  get state(): WorkerState {
+    return this.#life.state;
+  }
+
+  /** @returns what its pool does now */
+  handle(event: WorkerEvent, nowMs: number): readonly WorkerEffect[] {
+    return this.#life.handle(event, nowMs);
   }
 
   get gone(): Promise<void> {

@@ -11,8 +11,8 @@ import type { WordRegion } from "../store/word-region.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { KillReason } from "./death-cause.ts";
 import { CLAIMS_PER_WORKER, PoolWorker } from "./pool-worker.ts";
-import type { KillSignal } from "./worker-process.ts";
 import type { LaunchSpec, WorkerLauncher } from "./worker-launcher.ts";
+import type { WorkerEffect, WorkerEvent } from "./worker-machine.ts";
 
 export interface PoolEvents {
   /** A worker can take work. */
@@ -99,20 +99,18 @@ export class WorkerPool {
     if (this.#isStopping || this.countStarting() >= this.#options.maxStarting) return undefined;
     const claimOffset = this.#words.claim(CLAIMS_PER_WORKER);
     if (claimOffset === undefined) return undefined;
-    const worker = new PoolWorker(workerId, launchKey, claimOffset, this.takeSlot(), this.#clock.nowMs());
+    const worker = new PoolWorker(workerId, launchKey, claimOffset, this.takeSlot());
     this.#workers.set(worker.workerId, worker);
     worker.process = this.#launcher.launch(
       { ...spec, workerId: worker.workerId },
       {
         output: (stream, chunk) => this.#events.output(worker, stream, chunk),
-        died: (cause) => this.#died(worker, cause),
+        died: (cause) => this.#handle(worker, { kind: "died", cause, isConnected: worker.connection?.isClosed === false }),
       },
     );
     worker.pid = worker.process.pid ?? 0;
     this.#events.started(worker);
-    this.#clock.after(this.#options.registerTimeoutMs, () => {
-      if (worker.state.kind === "starting") worker.process?.kill("SIGKILL", { by: "node" });
-    });
+    this.#clock.after(this.#options.registerTimeoutMs, () => this.#handle(worker, { kind: "registrationTimedOut" }));
     return worker;
   }
 
@@ -123,7 +121,7 @@ export class WorkerPool {
     worker.connection = connection;
     worker.address = address;
     worker.pid = pid;
-    worker.state = { kind: "idle", sinceMs: this.#clock.nowMs() };
+    this.#handle(worker, { kind: "registered" });
     return worker;
   }
 
@@ -148,76 +146,94 @@ export class WorkerPool {
     return fresh;
   }
 
+  /** It has work. */
+  gave(worker: PoolWorker): void {
+    this.#handle(worker, { kind: "given" });
+  }
+
   /** Work ended on it. */
-  becameIdle(worker: PoolWorker): void {
-    if (worker.state.kind !== "busy" || worker.leaseIds.size > 0 || worker.actorIds.size > 0) return;
-    worker.state = { kind: "idle", sinceMs: this.#clock.nowMs() };
-    worker.sharedUnits = undefined;
-    this.#reapLater();
+  tookBack(worker: PoolWorker): void {
+    if (worker.leaseIds.size > 0 || worker.actorIds.size > 0) return;
+    this.#handle(worker, { kind: "emptied" });
+    if (worker.state.kind === "idle") worker.sharedUnits = undefined;
   }
 
   /**
-   * Ends a process that is needed no more, once nobody needs what it owns. It is asked: its own word of that may still be
-   * unread when the lease that made the difference is given back, over another connection.
+   * Ends a process that is needed no more, once nobody needs what it owns.
    *
    * @returns settles when it is known whether it goes now or in its own time
    */
   async leave(worker: PoolWorker, reason: KillReason, graceMs = STOP_GRACE_MS): Promise<void> {
-    if (worker.state.kind === "leaving") return;
-    if (!worker.isUsable || worker.connection === undefined) {
-      this.stop(worker, reason, graceMs);
-      return;
-    }
-    worker.state = { kind: "leaving" };
-    try {
-      worker.ownsShared = (await worker.connection.client(hostService).askOwned({})).owns;
-    } catch {
-      // It has died; its death comes by itself.
-      return;
-    }
-    if (!worker.ownsShared && worker.state.kind === "leaving") this.stop(worker, reason, graceMs);
+    this.#handle(worker, { kind: "dismissed", reason, graceMs });
+    if (worker.state.kind === "leaving") await worker.answer;
   }
 
   /** A process says whether others use what it owns. */
   ownsShared(worker: PoolWorker, owns: boolean): void {
     worker.ownsShared = owns;
-    if (!owns && worker.state.kind === "leaving") this.stop(worker, { by: "node" });
-    else if (!owns) this.#reapLater();
+    if (!owns) this.#handle(worker, { kind: "ownsNothing" });
   }
 
   /** Ends a process: SIGTERM now, SIGKILL after the grace period. */
   stop(worker: PoolWorker, reason: KillReason, graceMs = STOP_GRACE_MS): void {
-    if (worker.state.kind === "dead") return;
-    worker.state = { kind: "stopping" };
-    worker.process?.kill(graceMs === 0 ? "SIGKILL" : "SIGTERM", reason);
-    if (graceMs > 0) this.#clock.after(graceMs, () => worker.state.kind !== "dead" && this.#kill(worker, "SIGKILL", reason));
+    this.#handle(worker, { kind: "stopped", reason, graceMs });
   }
 
-  #kill(worker: PoolWorker, signal: KillSignal, reason: KillReason): void {
-    worker.process?.kill(signal, reason);
+  // -- the lives of the processes ---------------------------------------------------------------------------------
+
+  #handle(worker: PoolWorker, event: WorkerEvent): void {
+    for (const effect of worker.handle(event, this.#clock.nowMs())) this.#perform(worker, effect);
   }
 
-  #died(worker: PoolWorker, cause: DeathCause): void {
-    if (worker.state.kind === "dead") return;
-    worker.state = { kind: "dead" };
-    const { connection } = worker;
-    if (connection === undefined || connection.isClosed) {
-      this.#gone(worker, cause);
-      return;
+  #perform(worker: PoolWorker, effect: WorkerEffect): void {
+    switch (effect.kind) {
+      case "ask":
+        worker.answer = this.#ask(worker);
+        break;
+      case "end":
+        this.#end(worker, effect);
+        break;
+      case "kill":
+        worker.process?.kill("SIGKILL", effect.reason);
+        break;
+      case "reapLater":
+        this.#reapLater();
+        break;
+      case "readOn":
+        this.#readOn(worker);
+        break;
+      case "bury":
+        this.#bury(worker, effect.cause);
+        break;
     }
-    // What it had written is still being read, and comes before its death: an object that it sealed must not be swept.
-    let isGone = false;
-    const gone = (): void => {
-      if (isGone) return;
-      isGone = true;
-      timer.cancel();
-      this.#gone(worker, cause);
-    };
-    const timer = this.#clock.after(LAST_WORDS_MS, gone);
-    connection.onClosed(gone);
   }
 
-  #gone(worker: PoolWorker, cause: DeathCause): void {
+  /** Its own word of what it owns may still be unread when the lease that made the difference comes back, over another connection. */
+  async #ask(worker: PoolWorker): Promise<void> {
+    try {
+      const { owns } = await (worker.connection as Connection).client(hostService).askOwned({});
+      this.ownsShared(worker, owns);
+    } catch {
+      // It has died; its death comes by itself.
+    }
+  }
+
+  #end(worker: PoolWorker, { reason, graceMs }: { readonly reason: KillReason; readonly graceMs: number }): void {
+    worker.process?.kill(graceMs === 0 ? "SIGKILL" : "SIGTERM", reason);
+    if (graceMs > 0) this.#clock.after(graceMs, () => this.#handle(worker, { kind: "graceOver", reason }));
+  }
+
+  /** What it had written comes before its death: an object that it sealed must not be swept. */
+  #readOn(worker: PoolWorker): void {
+    const wasRead = (): void => {
+      timer.cancel();
+      this.#handle(worker, { kind: "wasRead" });
+    };
+    const timer = this.#clock.after(LAST_WORDS_MS, wasRead);
+    worker.connection?.onClosed(wasRead);
+  }
+
+  #bury(worker: PoolWorker, cause: DeathCause): void {
     this.#workers.delete(worker.workerId);
     this.#words.release(worker.claimOffset, CLAIMS_PER_WORKER);
     this.#events.died(worker, cause);
