@@ -89,13 +89,14 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
     spillDirectory,
     sessionDirectory: session.path,
     openLog: (workerId, stream) => logs.open(`worker-${workerId.slice(0, 12)}.${stream === "stdout" ? "out" : "err"}`),
+    connectionsRejected: () => endpoint.counters.rejected,
     driverGone: () => {
       if (options.parentPid !== undefined) end(0);
     },
   });
   const control = new ControlServer({ clock, random, store: new MemoryRecordStore() });
   const identity = { peerId: newWorkerId(random), pid: process.pid, address, secret: readSecret(session.path) };
-  const endpoint = new Endpoint(ipcTransport, identity, {
+  const endpoint: Endpoint = new Endpoint(ipcTransport, identity, {
     connected: (connection) => {
       if (connection.peerId === identity.peerId || connection.peerAddress !== address) control.attach(connection);
       node.attach(connection);

@@ -78,6 +78,7 @@ export class World {
       sessionDirectory: "",
       // What user code prints goes where this process prints.
       openLog: () => ({ append: () => {}, close: () => {} }),
+      connectionsRejected: () => this.#endpoint.counters.rejected,
       driverGone: () => {},
     });
     this.control = new ControlServer({ clock, random, store: new MemoryRecordStore() });

@@ -56,6 +56,8 @@ export interface NodeDependencies {
   readonly spillDirectory: string;
   readonly sessionDirectory: string;
   openLog(workerId: string, stream: "stdout" | "stderr"): OutputLog;
+  /** Connections that were cut off because the peer broke the protocol or did not prove itself. */
+  connectionsRejected(): number;
   /** The last driver is gone: an `init()` cluster ends with it. */
   driverGone(workerId: string): void;
 }
@@ -239,7 +241,7 @@ export class NodeServer {
         available: this.#ledger.available,
         pendingLeases: this.#queue.pendingCount,
         workers: this.#pool.size,
-        facts: { ...this.counters, store: this.#deps.store.usage() },
+        facts: { ...this.counters, connectionsRejected: this.#deps.connectionsRejected(), store: this.#deps.store.usage() },
       }),
     });
     connection.serve(leaseService, this.#leaseHandlers());
