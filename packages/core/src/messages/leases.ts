@@ -35,8 +35,8 @@ export const KillLeasedWorker = message(24, "KillLeasedWorker", { leaseId: str, 
 /** Node to owner: another job waits; return the lease as soon as nothing runs on it. */
 export const RecallLease = message(25, "RecallLease", { leaseId: str });
 
-/** Node to owner: the worker of the lease is gone, and why. */
-export const LeaseEnded = message(26, "LeaseEnded", { leaseId: str, cause: DeathCause });
+/** Node to owner: the worker of the lease is gone, and why. `strangers`: leases of other owners, and actors, that went with it. */
+export const LeaseEnded = message(26, "LeaseEnded", { leaseId: str, cause: DeathCause, strangers: opt(u32) });
 
 /** Worker to node: its tasks under these leases wait, the CPU is free for others. */
 export const TaskBlocked = message(27, "TaskBlocked", { leaseIds: list(str) });

@@ -314,9 +314,11 @@ export class NodeServer {
     this.counters.workersDied++;
     this.#output.removeWorker(worker.workerId);
     this.#deps.store.processDied(worker.arenaSlot);
-    for (const leaseId of [...worker.leaseIds]) {
-      const lease = this.#release(leaseId);
-      if (lease !== undefined) this.#tellOwner(lease, cause);
+    const ended = [...worker.leaseIds].map((leaseId) => this.#release(leaseId)).filter((lease) => lease !== undefined);
+    for (const lease of ended) {
+      const { ownerId } = lease.request;
+      const strangers = worker.actorIds.size + ended.filter(({ request }) => request.ownerId !== ownerId).length;
+      this.#tellOwner(lease, cause, strangers);
     }
     for (const actorId of [...worker.actorIds]) this.#actorEnded(actorId, cause, false);
     this.#queue.schedule();
@@ -327,10 +329,10 @@ export class NodeServer {
     return this.#queue.release(leaseId);
   }
 
-  #tellOwner(lease: GrantedLease, cause: DeathCause): void {
+  #tellOwner(lease: GrantedLease, cause: DeathCause, strangers: number): void {
     const owner = this.#members.get(lease.request.ownerId);
     if (owner !== undefined && !owner.connection.isClosed)
-      owner.connection.client(leaseEvents).leaseEnded({ leaseId: lease.request.leaseId, cause });
+      owner.connection.client(leaseEvents).leaseEnded({ leaseId: lease.request.leaseId, cause, strangers });
   }
 
   // -- leases -----------------------------------------------------------------------------------------------------

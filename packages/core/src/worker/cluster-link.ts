@@ -45,7 +45,7 @@ export interface ClusterLinkDependencies {
 /** What node and control tell this process, and who hears it. */
 export interface ClusterListener {
   leaseRecalled(leaseId: string): void;
-  leaseEnded(leaseId: string, cause: Infer<typeof DeathCause>): void;
+  leaseEnded(leaseId: string, cause: Infer<typeof DeathCause>, strangers: number): void;
   actorChanged(view: Infer<typeof ActorView>): void;
   /** Lines that workers of this job printed. */
   outputLines(stream: "stdout" | "stderr", lines: readonly string[]): void;
@@ -170,7 +170,7 @@ export class ClusterLink {
     this.control = controlConnection.client(controlService);
     node.serve(leaseEvents, {
       recallLease: ({ leaseId }) => listener.leaseRecalled(leaseId),
-      leaseEnded: ({ leaseId, cause }) => listener.leaseEnded(leaseId, cause),
+      leaseEnded: ({ leaseId, cause, strangers }) => listener.leaseEnded(leaseId, cause, strangers ?? 0),
     });
     node.serve(outputEvents, { outputLines: ({ stream, lines }) => listener.outputLines(stream, lines) });
     controlConnection.serve(controlEvents, { actorState: ({ view }) => listener.actorChanged(view) });

@@ -18,6 +18,8 @@ export interface LeaseGrant {
   readonly nodeId: string;
   readonly workerId: string;
   readonly pid: number;
+  /** Others may run in the same process. */
+  readonly isShared: boolean;
   /** Shared with worker and node; one word a slot. */
   readonly claims: Int32Array;
   /** Bytes from the start of the worker's claim words to these. */
@@ -84,6 +86,8 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   idleSinceMs = 0;
   /** Set when the node said why the worker died. */
   deathCause: DeathCause | undefined;
+  /** Others than this process's own calls that died with the worker: set with the cause. */
+  strangers = 0;
   isLost = false;
 
   constructor(
@@ -259,6 +263,11 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   whereabouts(call: Call): Whereabouts {
     const hasBegun = call.slot >= 0 && hasStarted(this.grant.claims, call.slot, call.claim);
     return { workerId: this.grant.workerId, pid: this.grant.pid, hasBegun };
+  }
+
+  /** How many calls the worker has begun and not answered, one that was cancelled meanwhile among them. */
+  get begunCount(): number {
+    return this.#slots.filter((call) => call !== undefined && hasStarted(this.grant.claims, call.slot, call.claim)).length;
   }
 
   /** After the worker's death: what it had begun, and what it had not. */

@@ -12,6 +12,11 @@ export function shouldRetryError(call: Call, bytes: Uint8Array, start: number, e
   return names.some((name) => retryExceptions.includes(name));
 }
 
+/** Whether something in the process may have brought it down, rather than somebody who ended it on purpose. */
+export function isCrash(cause: DeathCause): boolean {
+  return cause.kind !== "killed-by-user" && cause.kind !== "stopped-by-node";
+}
+
 /** What the caller is told when the worker died and the call may not run again. */
 export function deathFailure(call: Call, cause: DeathCause, hadNeighbours: boolean): CallFailure {
   const isMemory = cause.kind.startsWith("oom");

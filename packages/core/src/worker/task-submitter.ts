@@ -15,7 +15,7 @@ import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults } from "./call-results.ts";
 import { DurationEstimate, LeaseChannel, type LeaseEvents } from "./lease-channel.ts";
 import { objectState } from "./object-entry.ts";
-import { deathFailure, shouldRetryError } from "./retry-policy.ts";
+import { deathFailure, isCrash, shouldRetryError } from "./retry-policy.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
 /** What the submitter asks of the node. */
@@ -223,6 +223,7 @@ export class TaskSubmitter {
       nodeId: reply.nodeId as string,
       workerId: reply.workerId as string,
       pid: reply.pid as number,
+      isShared: shape.demand.isolation === "shared" || (reply.claimInWorker ?? 0) > 0,
       claims: this.#calls.claims(reply.claimOffset as number, reply.claimCount as number),
       claimOffset: reply.claimInWorker ?? 0,
       accelerators: reply.accelerators,
@@ -348,18 +349,31 @@ export class TaskSubmitter {
 
   // -- when a worker dies -----------------------------------------------------------------------------------------
 
-  /** The node says why the worker of a lease is gone. */
-  leaseEnded(leaseId: string, cause: DeathCause): void {
+  /** The node says why the worker of a lease is gone, and how many that are not ours went with it. */
+  leaseEnded(leaseId: string, cause: DeathCause, strangers: number): void {
     const lease = this.#byLease.get(leaseId);
     if (lease === undefined) return;
     lease.deathCause = cause;
+    lease.strangers = strangers;
     this.#deathWords.get(lease)?.();
     // Results may still be in the connection's buffer: the calls are sorted out when it has closed.
   }
 
   readonly #deathWords = new Map<LeaseChannel, () => void>();
+  /** What a lost worker had begun, over all its leases: counted when the first is told, before any of it is taken. */
+  readonly #begunTogether = new WeakMap<WorkerLink, number>();
+
+  #countBegun({ link }: LeaseChannel): number {
+    let count = this.#begunTogether.get(link);
+    if (count === undefined) {
+      count = [...this.#byLease.values()].reduce((sum, lease) => sum + (lease.link === link ? lease.begunCount : 0), 0);
+      this.#begunTogether.set(link, count);
+    }
+    return count;
+  }
 
   async #sortOut(shape: Shape, lease: LeaseChannel): Promise<void> {
+    const begunTogether = this.#countBegun(lease);
     if (lease.deathCause === undefined && !this.#shuttingDown) {
       const stop = new AbortController();
       this.#deathWords.set(lease, () => stop.abort());
@@ -368,6 +382,8 @@ export class TaskSubmitter {
     }
     this.#forget(shape, lease);
     const cause: DeathCause = lease.deathCause ?? { kind: "unknown", pid: lease.grant.pid };
+    const hadNeighbours = begunTogether + lease.strangers > 1;
+    const isSuspect = isCrash(cause) && (hadNeighbours || shape.demand.isolation === "shared");
     const { begun, notBegun } = lease.takeAll();
     for (const call of notBegun) if (!call.isSettled) this.#requeue(call, shape);
     for (const call of begun) {
@@ -378,10 +394,10 @@ export class TaskSubmitter {
       call.attempt++;
       if (call.retriesLeft !== 0 && !this.#shuttingDown) {
         if (call.retriesLeft > 0) call.retriesLeft--;
-        if (begun.length > 1 || shape.demand.isolation === "shared") call.alone = true;
+        if (isSuspect) call.alone = true;
         this.#requeue(call, call.alone ? this.#aloneShape(shape) : shape);
       } else {
-        this.#results.fail(call, deathFailure(call, cause, begun.length > 1));
+        this.#results.fail(call, deathFailure(call, cause, hadNeighbours));
         this.#results.freeUnreported(call);
       }
     }
@@ -446,9 +462,13 @@ export class TaskSubmitter {
     const { holder, slot, claim } = call;
     holder?.cancelCall(call, force, recursive);
     this.#results.fail(call, { code: "TASK_CANCELLED", facts: { task: call.template.name } });
-    if (force && holder instanceof LeaseChannel && slot >= 0) {
+    if (!force || !(holder instanceof LeaseChannel) || slot < 0) return;
+    const stop = (): void => {
       if (holder.isBusyWith(slot, claim)) this.forceStop(holder, CANCEL_GRACE_MS, `cancel of ${call.template.name}`);
-    }
+    };
+    // Others would go with the process: code that listens to its signal is given the time to end without them.
+    if (holder.grant.isShared) this.#clock.after(CANCEL_GRACE_MS, stop);
+    else stop();
   }
 
   /** Everything that has not finished fails; leases go back. */

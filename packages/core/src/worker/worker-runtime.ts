@@ -157,7 +157,7 @@ export class WorkerRuntime {
   join(job: NewJob | undefined): Promise<void> {
     return this.cluster.join(job, {
       leaseRecalled: (leaseId) => this.#submitter.recallLease(leaseId),
-      leaseEnded: (leaseId, cause) => this.#submitter.leaseEnded(leaseId, cause),
+      leaseEnded: (leaseId, cause, strangers) => this.#submitter.leaseEnded(leaseId, cause, strangers),
       actorChanged: (view) => this.actors.update(view),
       outputLines: (stream, lines) => this.#deps.showOutput(stream, lines),
       nodeLost: (reason) => this.#deps.nodeLost(reason),

@@ -75,7 +75,7 @@ function send(path: string, bytes: Uint8Array, thenEnd = false): Promise<Ending>
       socket.destroy();
       resolve({ isClosed: false, ...lastFailure(Buffer.concat(received)) });
     }, CLOSED_WITHIN_MS);
-    socket.on("data", (data) => void received.push(data));
+    socket.on("data", (data) => void received.push(data as Buffer));
     // A peer that closes while we still write resets the connection; that is closed, too.
     socket.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "EPIPE" && error.code !== "ECONNRESET") reject(error);
