@@ -34,13 +34,13 @@ let holder: ReturnType<typeof holderHandle>;
 const holderHandle = () => remote(Holder).options({ name: "holder" }).remote();
 
 before(async () => {
-  const runtime = existingRuntime();
+  const joined = existingRuntime().cluster;
   holder = holderHandle();
   await get(holder.value.remote());
-  secret = readSecret(runtime.registered.sessionDirectory);
-  const { workers } = await runtime.process.listWorkers({});
+  secret = readSecret(joined.registered.sessionDirectory);
+  const { workers } = await joined.process.listWorkers({});
   worker = workers.find(({ kind }) => kind === "actor")?.address ?? "";
-  head = (await runtime.control.listNodes({})).nodes[0]?.address ?? "";
+  head = (await joined.control.listNodes({})).nodes[0]?.address ?? "";
 });
 
 function frame(kind: number, tag: number, call: number, body: Uint8Array): Buffer {
@@ -103,13 +103,13 @@ function lastFailure(received: Buffer): { code: string | undefined; reason: stri
 }
 
 async function rejections(): Promise<number> {
-  const { facts } = await existingRuntime().process.nodeStatus({});
+  const { facts } = await existingRuntime().cluster.process.nodeStatus({});
   return (facts as { connectionsRejected: number }).connectionsRejected;
 }
 
 /** What the cluster holds, but for counters that only grow. */
 async function holdings(): Promise<unknown> {
-  const { process, control } = existingRuntime();
+  const { process, control } = existingRuntime().cluster;
   const { actors } = await control.listActors({ limit: 100 });
   const { nodes } = await control.listNodes({});
   const { workers } = await process.listWorkers({});
