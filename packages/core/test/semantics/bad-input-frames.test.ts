@@ -15,6 +15,7 @@ import { Connection, Hello, PROTOCOL_VERSION } from "../../src/wire/connection.t
 import { FRAME_HEADER_BYTES, frameKind, MAX_FRAME_BYTES } from "../../src/wire/frame.ts";
 import { ipcTransport } from "../../src/wire/ipc-transport.ts";
 import { packr } from "../../src/wire/msgpack.ts";
+import type { Service } from "../../src/wire/service.ts";
 
 testCluster();
 
@@ -193,14 +194,13 @@ describe("C-40: behind a good greeting", () => {
     ["a worker", () => worker],
   ] as const) {
     test(`C-40: random frames to ${to}: it closes or answers, and works on`, async () => {
-      const tags = [processService, leaseService, storeService, controlService, nodeReports, workerService].flatMap((service) =>
-        Object.values(service.methods).map(({ request }) => request.tag),
-      );
+      const services: Service[] = [processService, leaseService, storeService, controlService, nodeReports, workerService];
+      const tags = services.flatMap((service) => Object.values(service.methods).map(({ request }) => request.tag));
       const body = fc.oneof(
         fc.uint8Array({ maxLength: 60 }),
-        fc.array(fc.oneof(fc.string(), fc.nat(), fc.boolean(), fc.constant(null), fc.object({ maxDepth: 1 }), fc.array(fc.string()))).map(
-          (fields) => new Uint8Array(packr.pack(fields)),
-        ),
+        fc
+          .array(fc.oneof(fc.string(), fc.nat(), fc.boolean(), fc.constant(null), fc.object({ maxDepth: 1 }), fc.array(fc.string())))
+          .map((fields) => new Uint8Array(packr.pack(fields))),
       );
       const held = await holdings();
       await fc.assert(
