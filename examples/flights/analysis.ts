@@ -1,7 +1,7 @@
 /** The job: read, share, count, resample, combine, on a Raia of a given number of workers that lives as long as the job. */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ActorHandle, get, init, type ObjectRef, put, RaiaError, remote, shutdown } from "raia";
+import { type ActorHandle, get, init, type ObjectRef, put, RaiaError, remote, shutdown, wait } from "raia";
 import { type Answer, answerOf } from "./answer.ts";
 import { Chaos } from "./chaos.ts";
 import { type Flights, rowRanges } from "./columns.ts";
@@ -49,7 +49,9 @@ export async function analyze({ path, rows, workers, chaos, onProgress }: Job): 
   const startMs = performance.now();
   await init({ address: "local", numCpus: workers });
   const ledger = new Ledger();
-  const shooting = chaos ? new Chaos() : undefined;
+  let finished = 0;
+  const count = (task: ObjectRef) => void wait([task]).then(() => finished++, ignoreShutdown);
+  const shooting = chaos ? new Chaos(() => finished) : undefined;
   try {
     // It needs no CPU of its own, nor has to wait for one behind the tasks.
     const progress = remote(Progress).options({ numCpus: 0, maxRestarts: -1, maxTaskRetries: -1 }).remote();
@@ -58,10 +60,10 @@ export async function analyze({ path, rows, workers, chaos, onProgress }: Job): 
       onProgress({ step, done: ledger.rows, of, elapsedMs: performance.now() - startMs, shot: shooting?.shot ?? 0 });
     };
 
-    const flights = joinParts(await whileLooking(readParts(path, rows), () => look("reading", rows)));
+    const flights = joinParts(await whileLooking(readParts(path, rows, count), () => look("reading", rows)));
     const readMs = performance.now() - startMs;
     const { columns, ...table } = flights;
-    const root = startTree(put(columns), table, progress);
+    const root = startTree(put(columns), table, progress, count);
     const counting = () => look("counting", table.rows);
     const { summary, sums } = await whileLooking(get(root), counting);
     await attempt(counting);
@@ -80,12 +82,13 @@ export async function analyze({ path, rows, workers, chaos, onProgress }: Job): 
 }
 
 /** Each row group is decoded by a task; the parts come back through shared memory. */
-async function readParts(path: string, rows: number) {
+async function readParts(path: string, rows: number, started: (task: ObjectRef) => void) {
   const read = remote(readRowGroup).options({ maxRetries: -1 });
   let start = 0;
   const parts = (await rowGroupSizes(path, rows)).map((size) => {
     const part = read.remote(path, start, size);
     start += size;
+    started(part);
     return part;
   });
   return await get(parts);
@@ -96,6 +99,7 @@ function startTree(
   columns: ObjectRef<Flights["columns"]>,
   table: Omit<Flights, "columns">,
   progress: ActorHandle<Progress>,
+  started: (task: ObjectRef) => void,
 ): ObjectRef<Findings> {
   // Chaos may shoot the same task's worker more often than the usual three retries forgive.
   const find = remote(findInRange).options({ maxRetries: -1 });
@@ -103,10 +107,14 @@ function startTree(
   const airports = table.airports.length;
   const question = { shape: { airports, days: table.days }, resampling: { resamples, seed, airports } };
   const ranges = rowRanges(table.rows, Math.ceil(table.rows / rowsPerTask));
-  return combineTree(
-    ranges.map((range) => find.remote(columns, range, question, progress)),
-    (...group) => merge.remote(...group),
-  );
+  const found = ranges.map((range) => find.remote(columns, range, question, progress));
+  found.forEach(started);
+  return combineTree(found, (...group) => merge.remote(...group));
+}
+
+/** Whoever counts a task that the end of the job overtook has nothing to do with it any more. */
+function ignoreShutdown(error: unknown): void {
+  if (!RaiaError.is(error, "SHUTTING_DOWN")) throw error;
 }
 
 /** Calls `look` several times a second until `work` has ended, one call at a time, and answers what `work` does. */

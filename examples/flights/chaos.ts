@@ -1,4 +1,7 @@
-/** Shoots a random worker every second, the way a kernel out of memory or an impatient colleague would. */
+/**
+ * Shoots a random worker every second, the way a kernel out of memory or an impatient colleague would; but never twice without a
+ * task having finished in between, or a machine on which a worker takes a second to start would never get anything done.
+ */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { listWorkers, RaiaError } from "raia";
@@ -7,10 +10,13 @@ const intervalMs = 1000;
 
 export class Chaos {
   #shot = 0;
+  readonly #finished: () => number;
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
 
-  constructor() {
+  /** @param finished tasks that have finished so far */
+  constructor(finished: () => number) {
+    this.#finished = finished;
     this.#ended = this.#shootUntilStopped(this.#stop.signal);
   }
 
@@ -25,10 +31,16 @@ export class Chaos {
   }
 
   async #shootUntilStopped(signal: AbortSignal): Promise<void> {
+    let finishedAtLastShot = 0;
     while (await pause(intervalMs, signal)) {
+      const finished = this.#finished();
+      if (finished === finishedAtLastShot) continue;
       const workers = await workerPids();
       const pid = workers[Math.floor(Math.random() * workers.length)];
-      if (!signal.aborted && pid !== undefined && kill(pid)) this.#shot++;
+      if (!signal.aborted && pid !== undefined && kill(pid)) {
+        this.#shot++;
+        finishedAtLastShot = finished;
+      }
     }
   }
 }
