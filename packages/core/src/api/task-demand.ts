@@ -1,3 +1,4 @@
+import { RaiaError } from "../base/errors.ts";
 import { type ResourceSet, unitsOf } from "../base/resources.ts";
 import type { WorkerDemand } from "../messages/common.ts";
 import { ownLaunch } from "../worker/own-launch.ts";
@@ -5,6 +6,11 @@ import type { Demand } from "./options.ts";
 
 /** What work asks of a node, whole but for the job: that is known once this process has joined. */
 export function demandOf(demand: Demand, name: string): Omit<WorkerDemand, "jobId"> {
+  if (demand.strategy.kind === "PLACEMENT_GROUP")
+    throw new RaiaError("UNSUPPORTED", {
+      option: "schedulingStrategy.placementGroup",
+      reason: "this version has no placement groups; on one machine, ask for the resources themselves",
+    });
   const launch = ownLaunch();
   const heap = demand.isolation === "process" ? heapLimitFlags(demand.resources) : [];
   return { ...demand, launch: { ...launch, execArgv: [...launch.execArgv, ...heap] }, name };

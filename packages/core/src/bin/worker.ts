@@ -10,6 +10,7 @@ import { SPIN_MS } from "../base/spinner.ts";
 import { DirectoryDisk } from "../store/disk.ts";
 import { dieWithParent } from "../store/posix.ts";
 import { SharedArena } from "../store/shared-arena.ts";
+import { SETUP_FAILED_EXIT_CODE } from "../node/start-failures.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
 import { enableYoungCollection } from "./young-collection.ts";
@@ -50,7 +51,7 @@ export async function runWorker(): Promise<void> {
   });
   installRemoteValues(runtime);
   setProcessRuntime(runtime);
-  if (setupHook !== undefined) await runSetupHook(setupHook);
+  if (setupHook !== undefined) await runSetupHook(setupHook).catch(setupFailed);
   await runtime.join(undefined);
   // A worker is ended, it does not exit: what it has compiled would be lost to the next one.
   setTimeout(() => flushCompileCache?.(), FLUSH_AFTER_MS).unref();
@@ -67,6 +68,12 @@ async function runSetupHook(hook: string): Promise<void> {
   )) as Record<string, unknown>;
   const setup = name === undefined ? module["default"] : module[name];
   if (typeof setup === "function") await (setup as () => unknown)();
+}
+
+/** Its node reads the code, and whoever waits for the worker the text. */
+function setupFailed(error: unknown): never {
+  process.stderr.write(`the setup hook failed: ${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(SETUP_FAILED_EXIT_CODE);
 }
 
 const LISTEN_POLL_MS = 2;

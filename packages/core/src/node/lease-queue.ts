@@ -2,13 +2,15 @@
  * Requests for workers, and who gets one next. A request waits for resources and for a process; jobs are served in turn,
  * requests of one job in order, but a request that must wait does not hold back a smaller one of another shape.
  */
-import { resourceSet, fits, isDeviceResource, lacking, shapeKey, showLack, unitsOf } from "../base/resources.ts";
+import { resourceSet, isDeviceResource, lacking, shapeKey, showLack, unitsOf } from "../base/resources.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
 import { type ErrorCode, RaiaError } from "../base/errors.ts";
-import type { WorkerDemand } from "../messages/common.ts";
+import type { DeathCause, WorkerDemand } from "../messages/common.ts";
+import { neverHere, type PlacingNode } from "./lease-placement-policy.ts";
 import type { Grant, ResourceLedger } from "./resource-ledger.ts";
 import { type PoolWorker, SHARED_CLAIMS } from "./pool-worker.ts";
+import { StartFailures } from "./start-failures.ts";
 import { launchKeyOf, type WorkerPool } from "./worker-pool.ts";
 
 export interface LeaseRequest {
@@ -21,6 +23,8 @@ export interface LeaseRequest {
   granted(granted: GrantedLease): void;
   failed(error: RaiaError): void;
   timer: Timer | undefined;
+  /** Why this node can never run it, in words. */
+  readonly never: string | undefined;
 }
 
 export interface GrantedLease {
@@ -48,6 +52,7 @@ const UNITS_PER_CPU = 10_000;
 const MAX_SPARES = 4;
 
 export class LeaseQueue {
+  readonly #node: PlacingNode;
   readonly #ledger: ResourceLedger;
   readonly #pool: WorkerPool;
   readonly #clock: Clock;
@@ -56,10 +61,21 @@ export class LeaseQueue {
   readonly #byJob = new Map<string, Deque<LeaseRequest>>();
   readonly #requests = new Map<string, LeaseRequest>();
   readonly #granted = new Map<string, GrantedLease>();
+  readonly #startFailures = new StartFailures();
   #isScheduled = false;
+  /** Until the next start may be tried. */
+  #pause: Timer | undefined;
 
   /** @param askBack asked when an owner waits while others have what it needs */
-  constructor(ledger: ResourceLedger, pool: WorkerPool, clock: Clock, options: LeaseQueueOptions, askBack: (ownerId: string) => void) {
+  constructor(
+    node: PlacingNode,
+    ledger: ResourceLedger,
+    pool: WorkerPool,
+    clock: Clock,
+    options: LeaseQueueOptions,
+    askBack: (ownerId: string) => void,
+  ) {
+    this.#node = node;
     this.#ledger = ledger;
     this.#pool = pool;
     this.#clock = clock;
@@ -80,23 +96,30 @@ export class LeaseQueue {
   }
 
   /** Safe to repeat: a request that is known already is not taken twice. */
-  add(request: Omit<LeaseRequest, "launchKey" | "timer">): void {
+  add(request: Omit<LeaseRequest, "launchKey" | "timer" | "never">): void {
     if (this.#requests.has(request.leaseId) || this.#granted.has(request.leaseId)) return;
-    const full: LeaseRequest = { ...request, launchKey: launchKeyOf(request.demand), timer: undefined };
+    let never: string | undefined;
+    try {
+      never = neverHere(request.demand, this.#node, this.#ledger.total, this.#ledger.available);
+    } catch (error) {
+      if (!RaiaError.is(error)) throw error;
+      request.failed(error);
+      return;
+    }
+    const full: LeaseRequest = { ...request, launchKey: launchKeyOf(request.demand), timer: undefined, never };
     this.#requests.set(full.leaseId, full);
     let queue = this.#byJob.get(full.demand.jobId);
     if (queue === undefined) this.#byJob.set(full.demand.jobId, (queue = new Deque()));
     queue.push(full);
-    if (!fits(resourceSet(Object.entries(full.demand.resources)), this.#ledger.total)) {
+    if (never !== undefined) {
       full.timer = this.#clock.after(this.#options.infeasibleAfterMs, () => this.#failInfeasible(full));
     }
     this.schedule();
   }
 
   #failInfeasible(request: LeaseRequest): void {
-    const lacks = lacking(resourceSet(Object.entries(request.demand.resources)), this.#ledger.total, this.#ledger.available);
     const code: ErrorCode = request.isActor ? "ACTOR_UNSCHEDULABLE" : "TASK_UNSCHEDULABLE";
-    this.fail(request.leaseId, new RaiaError(code, { name: request.demand.name, lacks: lacks.map(showLack), nodes: 1 }));
+    this.fail(request.leaseId, new RaiaError(code, { name: request.demand.name, lacks: [request.never ?? ""], nodes: 1 }));
   }
 
   fail(leaseId: string, error: RaiaError): void {
@@ -133,7 +156,7 @@ export class LeaseQueue {
       const blocked = new Set<string>();
       for (const request of [...queue]) {
         const key = `${shapeKey(resourceSet(Object.entries(request.demand.resources)))}|${request.launchKey}|${request.demand.isolation}`;
-        if (blocked.has(key)) continue;
+        if (blocked.has(key) || request.never !== undefined) continue;
         if (!this.#tryGrant(request)) {
           blocked.add(key);
           if (!this.#ledger.canGrant(resourceSet(Object.entries(request.demand.resources)))) starved.add(request.ownerId);
@@ -246,9 +269,42 @@ export class LeaseQueue {
   }
 
   #startWorker({ demand, launchKey }: LeaseRequest): boolean {
+    const pauseMs = this.#startFailures.pauseMs(launchKey, this.#clock.nowMs());
+    if (pauseMs > 0) {
+      this.#scheduleIn(pauseMs);
+      return false;
+    }
     const { execArgv, cwd } = demand.launch;
     const { envVars, setupHook, workingDir } = demand.runtimeEnv;
     return this.#pool.start({ execArgv, cwd: workingDir ?? cwd, envVars, setupHook, workingDir }, launchKey) !== undefined;
+  }
+
+  /** A process is there: what waits may start more of its kind. */
+  workerStarted(launchKey: string): void {
+    this.#startFailures.started(launchKey);
+    this.schedule();
+  }
+
+  /** A process ended before it could take work. */
+  workerStartFailed(launchKey: string, cause: DeathCause): void {
+    if (!this.#startFailures.failed(launchKey, cause, this.#clock.nowMs())) return;
+    for (const { leaseId, demand, launchKey: wanted } of [...this.#requests.values()]) {
+      if (wanted !== launchKey) continue;
+      const { setupHook, workingDir } = demand.runtimeEnv;
+      const { kind, exitCode, signal, stderrTail } = cause;
+      this.fail(
+        leaseId,
+        new RaiaError("RUNTIME_ENV_FAILED", { name: demand.name, setupHook, workingDir, cause: kind, exitCode, signal, stderrTail }),
+      );
+    }
+  }
+
+  #scheduleIn(pauseMs: number): void {
+    if (this.#pause !== undefined) return;
+    this.#pause = this.#clock.after(pauseMs, () => {
+      this.#pause = undefined;
+      this.schedule();
+    });
   }
 
   // -- ends -------------------------------------------------------------------------------------------------------
@@ -316,7 +372,9 @@ export class LeaseQueue {
     if (this.#granted.has(leaseId)) return { state: "granted", reasons: [] };
     const request = this.#requests.get(leaseId);
     if (request === undefined) return { state: "unknown", reasons: [] };
-    const lacks = lacking(resourceSet(Object.entries(request.demand.resources)), this.#ledger.total, this.#ledger.available).map(showLack);
+    const resources = resourceSet(Object.entries(request.demand.resources));
+    const lacks =
+      request.never === undefined ? lacking(resources, this.#ledger.total, this.#ledger.available).map(showLack) : [request.never];
     const position = [...(this.#byJob.get(request.demand.jobId) ?? [])].indexOf(request);
     const starting = this.#pool.countStarting(request.launchKey);
     const reasons = lacks.length > 0 ? lacks : [starting > 0 ? `a worker process is starting (${starting})` : "no worker process is free"];

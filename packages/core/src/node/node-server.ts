@@ -145,8 +145,8 @@ export class NodeServer {
       deps.clock,
       deps.random,
       {
-        ready: () => {
-          this.#queue.schedule();
+        ready: (worker) => {
+          this.#queue.workerStarted(worker.launchKey);
           for (const start of this.#prestarts.splice(0)) start();
         },
         died: (worker, cause) => this.#workerDied(worker, cause),
@@ -159,6 +159,7 @@ export class NodeServer {
       { keepIdle: cpus, idleMs: IDLE_WORKER_MS, maxStarting: Math.max(4, 2 * cpus), registerTimeoutMs: REGISTER_TIMEOUT_MS },
     );
     this.#queue = new LeaseQueue(
+      { nodeId: deps.nodeId, labels: deps.labels },
       this.#ledger,
       this.#pool,
       deps.clock,
@@ -312,6 +313,7 @@ export class NodeServer {
 
   #workerDied(worker: PoolWorker, cause: DeathCause): void {
     this.counters.workersDied++;
+    if (worker.connection === undefined) this.#queue.workerStartFailed(worker.launchKey, cause);
     this.#output.removeWorker(worker.workerId);
     this.#deps.store.processDied(worker.arenaSlot);
     const ended = [...worker.leaseIds].map((leaseId) => this.#release(leaseId)).filter((lease) => lease !== undefined);

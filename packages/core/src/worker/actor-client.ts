@@ -317,7 +317,8 @@ class ActorChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
 const deathCodes: Readonly<Record<string, ErrorCode>> = { unschedulable: "ACTOR_UNSCHEDULABLE", "name-taken": "ACTOR_NAME_TAKEN" };
 
 function deadFailure(view: ActorView, call: Call): { code: ErrorCode; facts: Facts; errorBytes?: Uint8Array } {
-  const code = deathCodes[view.cause?.kind ?? ""] ?? "ACTOR_DIED";
+  const facts = view.cause?.facts as Facts | undefined;
+  const code = facts?.["code"] === "RUNTIME_ENV_FAILED" ? "RUNTIME_ENV_FAILED" : (deathCodes[view.cause?.kind ?? ""] ?? "ACTOR_DIED");
   return {
     code,
     facts: { actor: view.actorId.slice(0, 8), method: call.template.name, ...causeFacts(view) },
