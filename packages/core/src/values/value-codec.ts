@@ -9,6 +9,7 @@ import type { EncodedValue, ValueHooks } from "./value-hooks.ts";
 import { encodePacked, packInto } from "./value-encoder.ts";
 import { readValue } from "./value-reader.ts";
 import { isScalarTag } from "./value-scalars.ts";
+import { tag } from "./value-tags.ts";
 
 export type { EncodedValue, ValueHooks } from "./value-hooks.ts";
 export { tryEncodeSmall } from "./value-small.ts";
@@ -46,6 +47,11 @@ export function decodeValue(bytes: Uint8Array, start: number, end: number, hooks
 /** Whether the encoded value is a primitive: it has no identity, so one decoded copy serves every reader. */
 export function isImmediate(bytes: Uint8Array, start: number, end: number): boolean {
   return start < end && isScalarTag(bytes[start] as number);
+}
+
+/** Whether there can be refs in the encoded value: the small form has none, so reading it needs no hooks. */
+export function mayHoldRefs(bytes: Uint8Array, start: number): boolean {
+  return bytes[start] === tag.packed;
 }
 
 /** Reads what {@link isImmediate} is true for. @throws {RaiaError} PROTOCOL */

@@ -16,7 +16,10 @@ export function unpackPlain(bytes: Uint8Array, start: number, end: number): unkn
 
 /** A copy that does not keep the frame's buffer alive. */
 export function packedFrom(bytes: Buffer, start: number, end: number): Buffer {
-  const copy = Buffer.allocUnsafeSlow(end - start);
-  bytes.copy(copy, 0, start, end);
+  const length = end - start;
+  const copy = Buffer.allocUnsafeSlow(length);
+  // Calling into the runtime's copy costs more than a few bytes.
+  if (length > 32) bytes.copy(copy, 0, start, end);
+  else for (let i = 0; i < length; i++) copy[i] = bytes[start + i] as number;
   return copy;
 }

@@ -17,7 +17,7 @@ import { ObjectRefStream } from "./object-stream.ts";
 import type { OwnerClient } from "./owner-client.ts";
 import type { ReferenceTable } from "./references.ts";
 import { StreamState } from "./stream-state.ts";
-import { currentContext } from "./task-context.ts";
+import { currentContext, type TaskContext } from "./task-context.ts";
 import type { Shape, TaskSubmitter } from "./task-submitter.ts";
 
 /** What the calls of one handle ask of a worker; their shape is found at the first call. */
@@ -77,7 +77,13 @@ export class CallIssuer {
       const complete = (): void => void Object.assign(wire, { jobId: cluster.job.jobId, namespace: cluster.job.namespace });
       cluster.whenJoined(complete, complete);
     }
-    return { ...template, id, wire };
+    const made: CallTemplate = { ...template, id, wire };
+    // From then on calls have nothing to wait for; a failure stays, for each call to report.
+    made.exported?.then(
+      () => void (made.exported = undefined),
+      () => {},
+    );
+    return made;
   }
 
   submitTask(template: CallTemplate, demand: TaskDemand, args: readonly unknown[]): unknown {
@@ -182,11 +188,16 @@ export class CallIssuer {
         numReturns === 0
           ? []
           : [entry, ...Array.from({ length: numReturns - 1 }, (_, index) => this.#table.own(sequence + 1 + index, name))];
-    const childEnded = currentContext()?.childSubmitted({ cancel: (force) => this.#submitter.cancel(call, force, true) });
-    if (childEnded !== undefined) call.cleanup = [childEnded];
+    const parent = currentContext();
+    if (parent !== undefined) this.#addChild(parent, call);
     const nowMs = this.#deps.clock.nowMs();
     this.#deps.events.add(eventKind.submitted, sequence, this.#cluster.self.workerId, nowMs, nowMs, name, 0, template.wire.jobId);
     return call;
+  }
+
+  #addChild(parent: TaskContext, call: Call): void {
+    const childEnded = parent.childSubmitted({ cancel: (force) => this.#submitter.cancel(call, force, true) });
+    if (childEnded !== undefined) call.cleanup = [childEnded];
   }
 
   /** One call fewer is pending. */

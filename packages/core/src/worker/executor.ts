@@ -9,7 +9,7 @@ import { objectIdOf, taskIdOf } from "../base/ids.ts";
 import type { Accelerators } from "../messages/common.ts";
 import { RESULT_TAG, STREAM_ITEM_TAG } from "../messages/tasks.ts";
 import { encodeError } from "../values/error-codec.ts";
-import { decodeValue, type EncodedValue, encodeValue, packValue, tryEncodeSmall } from "../values/value-codec.ts";
+import { decodeValue, type EncodedValue, encodeValue, mayHoldRefs, packValue, tryEncodeSmall } from "../values/value-codec.ts";
 import type { Connection } from "../wire/connection.ts";
 import { packPlain, unpackPlain } from "../wire/plain-codec.ts";
 import type { ActorHost } from "./actor-host.ts";
@@ -274,6 +274,8 @@ export class Executor {
     const form = bytes[0];
     if (form === argumentForm.none) return [];
     const start = form === argumentForm.plain ? 1 : 5 + bytes.readUInt32LE(1);
+    if (form === argumentForm.plain && !mayHoldRefs(bytes, start))
+      return decodeValue(bytes, start, bytes.length, this.#hooks, false) as unknown[];
     const decode = this.#hooks.beginDecode();
     let args: unknown[];
     try {

@@ -5,7 +5,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { type ErrorCode, type Facts, RaiaError } from "../base/errors.ts";
 import type { OwnerAddress } from "../messages/common.ts";
 import type { ObjectReply } from "../messages/owners.ts";
-import { decodeValue } from "../values/value-codec.ts";
+import { decodeValue, mayHoldRefs } from "../values/value-codec.ts";
 import type { Infer } from "../wire/schema.ts";
 import { type ObjectEntry, objectState, type StoredAt, type Waiter } from "./object-entry.ts";
 import type { GetOptions } from "./object-ref.ts";
@@ -80,7 +80,7 @@ export class ObjectReader {
 
   get(entry: ObjectEntry, options?: GetOptions): Promise<unknown> {
     if (entry.state === objectState.value) return Promise.resolve(entry.payload);
-    if (entry.isSettled && entry.state !== objectState.stored) return this.#read(entry);
+    if (entry.isSettled && entry.state !== objectState.stored) return this.#readAlone(entry);
     return this.#getSlow([entry], options).then((values) => values[0]);
   }
 
@@ -103,8 +103,8 @@ export class ObjectReader {
       if (failed !== undefined) await this.#read(failed);
       const values: unknown[] = new Array(entries.length);
       for (let i = 0; i < entries.length; i++) {
-        const entry = entries[i] as ObjectEntry;
-        values[i] = entry.state === objectState.value ? entry.payload : await this.#read(entry);
+        const value = this.#read(entries[i] as ObjectEntry);
+        values[i] = value instanceof Promise ? await value : value;
       }
       const resumed = waits?.waitEnded();
       if (resumed !== undefined) await resumed;
@@ -293,30 +293,41 @@ export class ObjectReader {
     }
   }
 
-  /** The value of a settled entry: each reader gets its own. */
-  async #read(entry: ObjectEntry): Promise<unknown> {
+  async #readAlone(entry: ObjectEntry): Promise<unknown> {
+    return this.#read(entry);
+  }
+
+  /**
+   * The value of a settled entry: each reader gets its own. At once where nothing must be waited for, so that thousands of
+   * small results do not take a promise each.
+   */
+  #read(entry: ObjectEntry): unknown {
     switch (entry.state) {
       case objectState.value:
         return entry.payload;
-      case objectState.bytes: {
-        const bytes = entry.payload as Uint8Array;
-        return this.#decode(bytes, false);
-      }
-      case objectState.stored: {
-        const bytes = await this.#large.read(this.#table.idOf(entry), entry.payload as StoredAt, currentContext());
-        return this.#decode(bytes, true);
-      }
-      case objectState.error:
-        throw await this.#reviveError(entry.payload as Uint8Array, undefined);
-      default: {
-        const failure = entry.payload as Failure;
-        const cause = failure.errorBytes === undefined ? failure.cause : await this.#reviveError(failure.errorBytes, undefined);
-        throw new RaiaError(failure.code, failure.facts, cause === undefined ? undefined : { cause });
-      }
+      case objectState.bytes:
+        return this.#decode(entry.payload as Uint8Array, false);
+      case objectState.stored:
+        return this.#readStored(entry);
+      default:
+        return this.#throw(entry);
     }
   }
 
+  async #readStored(entry: ObjectEntry): Promise<unknown> {
+    const bytes = await this.#large.read(this.#table.idOf(entry), entry.payload as StoredAt, currentContext());
+    return this.#decode(bytes, true);
+  }
+
+  async #throw(entry: ObjectEntry): Promise<never> {
+    if (entry.state === objectState.error) throw await this.#reviveError(entry.payload as Uint8Array, undefined);
+    const failure = entry.payload as Failure;
+    const cause = failure.errorBytes === undefined ? failure.cause : await this.#reviveError(failure.errorBytes, undefined);
+    throw new RaiaError(failure.code, failure.facts, cause === undefined ? undefined : { cause });
+  }
+
   #decode(bytes: Uint8Array, share: boolean): unknown {
+    if (!mayHoldRefs(bytes, 0)) return decodeValue(bytes, 0, bytes.byteLength, this.#hooks, share);
     const scope = this.#hooks.beginDecode();
     let value: unknown;
     try {

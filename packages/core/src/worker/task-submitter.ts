@@ -10,7 +10,7 @@ import { leaseIdOf } from "../base/ids.ts";
 import type { DeathCause, WorkerDemand } from "../messages/common.ts";
 import type { LeaseReply } from "../messages/leases.ts";
 import type { Infer } from "../wire/schema.ts";
-import { type Call, type CallSlotHolder, callState } from "./call.ts";
+import { type Call, type CallSlotHolder, callState, type Dependency } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults } from "./call-results.ts";
 import { DurationEstimate, LeaseChannel, type LeaseEvents } from "./lease-channel.ts";
@@ -69,26 +69,26 @@ export class TaskSubmitter {
 
   /** The call has its arguments; it goes as soon as what it depends on is there. */
   submit(call: Call, shape: Shape, exports: readonly Promise<void>[] | undefined): void {
-    const { exported } = call.template;
     call.holder = queued;
-    this.#startQueueLimit(call, shape);
-    if (exported !== undefined || exports !== undefined) {
-      const needed = exported === undefined ? exports : [exported, ...(exports ?? [])];
-      Promise.all(needed as readonly Promise<void>[]).then(
-        () => this.#awaitDependencies(call, shape),
-        (error: unknown) => this.#results.fail(call, failureOf(error, call)),
-      );
-    } else {
-      this.#awaitDependencies(call, shape);
-    }
+    if (call.template.queueTimeoutMs !== undefined) this.#startQueueLimit(call, shape);
+    if (call.template.exported !== undefined || exports !== undefined) this.#awaitCode(call, shape, exports ?? []);
+    else if (call.dependencies !== undefined) this.#awaitDependencies(call, shape, call.dependencies);
+    else this.enqueue(call, shape);
   }
 
-  #awaitDependencies(call: Call, shape: Shape): void {
-    const open = call.dependencies?.filter(({ entry }) => !entry.isSettled) ?? [];
+  #awaitCode(call: Call, shape: Shape, exports: readonly Promise<void>[]): void {
+    Promise.all([call.template.exported, ...exports]).then(
+      () => this.#awaitDependencies(call, shape, call.dependencies ?? []),
+      (error: unknown) => this.#results.fail(call, failureOf(error, call)),
+    );
+  }
+
+  #awaitDependencies(call: Call, shape: Shape, dependencies: readonly Dependency[]): void {
+    const open = dependencies.filter(({ entry }) => !entry.isSettled);
     let missing = open.length;
     const check = (): void => {
       if (call.isSettled) return;
-      const failed = call.dependencies?.find(({ entry }) => entry.state >= objectState.error);
+      const failed = dependencies.find(({ entry }) => entry.state >= objectState.error);
       if (failed !== undefined) this.#results.failLike(call, failed.entry);
       else if (missing === 0) this.enqueue(call, shape);
     };
