@@ -5,6 +5,7 @@
  */
 import { types } from "node:util";
 import { RaiaError } from "../base/errors.ts";
+import { isErrorClass, nameErrorClass } from "./error-class-table.ts";
 import { contentHash, type Graph, type GraphNode, packGraph } from "./function-graph.ts";
 import type { CaptureSize, FunctionProblem, ValueHooks } from "./function-hooks.ts";
 import { originalShipment } from "./function-origin.ts";
@@ -106,7 +107,21 @@ export function captureGraph(fn: Function, hooks: ValueHooks): CapturedGraph {
   const units = plans.map((plan, unit) => {
     const built = buildUnit(plan);
     for (const [draft, { creator, params, late }] of built.instances) {
-      nodes[draft.id] = ["function", { unit, creator, params, late, pick: draft.pick, name: draft.name, properties: draft.properties }];
+      const value = walk.valueAt(draft.id);
+      const place = `${draft.syntax.script.url}:${draft.site.start}#${draft.name ?? ""}`;
+      nodes[draft.id] = [
+        "function",
+        {
+          unit,
+          creator,
+          params,
+          late,
+          pick: draft.pick,
+          name: draft.name,
+          properties: draft.properties,
+          ...(isErrorClass(value) && { errorClass: nameErrorClass(value, place) }),
+        },
+      ];
     }
     return built.unit;
   });

@@ -84,6 +84,8 @@ export interface FunctionNode {
   readonly pick: "value" | "method" | "get" | "set";
   readonly name: string | undefined;
   readonly properties: Properties | undefined;
+  /** Of an error class: the name under which both sides know it. */
+  readonly errorClass?: string;
 }
 
 /** One text with functions of one script, each at its own line and column. */

@@ -3,6 +3,7 @@
  * everything is created in one go, in the order that the sender foresaw, and at last filled.
  */
 import { RaiaError } from "../base/errors.ts";
+import { errorClassOf, noteErrorClass } from "./error-class-table.ts";
 import { resolveKnownPath } from "./function-globals.ts";
 import {
   type BufferEntry,
@@ -79,6 +80,7 @@ class Rebuilding {
   readonly #values: unknown[];
   readonly #isMade: boolean[];
   readonly #isFilled = new Set<number>();
+  readonly #known = new Set<number>();
   readonly #creators: (readonly UnitCreator[] | undefined)[];
   readonly #afterwards: (() => void)[] = [];
 
@@ -121,10 +123,25 @@ class Rebuilding {
     if (node[0] === "function") this.#start(node[1].unit);
     else for (const child of creationChildren(node)) this.#value(child);
     if (this.#has(id)) return this.#values[id];
-    const value = this.#create(node);
+    const value = this.#knownClass(node, id) ?? this.#create(node);
     this.#values[id] = value;
     this.#isMade[id] = true;
     return value;
+  }
+
+  /** An error class that came before, with another function: there must be one, or `instanceof` would tell them apart. */
+  #knownClass(node: GraphNode, id: number): Function | undefined {
+    const key = node[0] === "function" ? node[1].errorClass : undefined;
+    const known = key === undefined ? undefined : errorClassOf(key);
+    if (known !== undefined) this.#known.add(id);
+    return known;
+  }
+
+  /** It is as it was made with the function that brought it; its prototype, too. */
+  #isKnown(id: number): boolean {
+    const node = this.#graph.nodes[id] as GraphNode;
+    if (node[0] === "prototypeFill") return this.#isKnown(node[1]);
+    return this.#known.has(node[0] === "prototype" ? node[1][0] : id);
   }
 
   #create(node: GraphNode): unknown {
@@ -159,7 +176,7 @@ class Rebuilding {
           node[2].map((child) => this.#value(child)),
         );
       case "known":
-        return this.#known(node);
+        return this.#builtIn(node);
       case "imported":
         return this.#imported(node);
       case "function":
@@ -196,7 +213,7 @@ class Rebuilding {
     });
   }
 
-  #function({ unit, creator, params, late, pick, name }: FunctionNode): Function {
+  #function({ unit, creator, params, late, pick, name, errorClass }: FunctionNode): Function {
     const create = (this.#creators[unit] as readonly UnitCreator[])[creator] as UnitCreator;
     const given = params.map((child) => this.#value(child));
     if (late.length > 0) {
@@ -204,10 +221,12 @@ class Rebuilding {
       given.push((captured: string, set: (value: unknown) => void) => this.#afterwards.push(() => set(this.#value(values.get(captured)))));
     }
     const made = create(...given);
-    return named(pick === "value" ? (made as Function) : memberOf(made as object, pick), name);
+    const fn = named(pick === "value" ? (made as Function) : memberOf(made as object, pick), name);
+    if (errorClass !== undefined) noteErrorClass(fn, errorClass);
+    return fn;
   }
 
-  #known([, module, keys]: Extract<GraphNode, readonly ["known", ...unknown[]]>): unknown {
+  #builtIn([, module, keys]: Extract<GraphNode, readonly ["known", ...unknown[]]>): unknown {
     const value = resolveKnownPath({ module, keys });
     if (value === undefined && keys[0] !== "undefined") {
       throw new RaiaError("FUNCTION_LOAD_FAILED", {
@@ -290,7 +309,7 @@ class Rebuilding {
   }
 
   #fill(id: number): void {
-    if (this.#isFilled.has(id)) return;
+    if (this.#isFilled.has(id) || this.#isKnown(id)) return;
     this.#isFilled.add(id);
     const node = this.#graph.nodes[id] as GraphNode;
     const value = this.#values[id];
@@ -340,6 +359,7 @@ class Rebuilding {
   }
 
   #close(id: number): void {
+    if (this.#isKnown(id)) return;
     const node = this.#graph.nodes[id] as GraphNode;
     const properties =
       node[0] === "function"

@@ -102,6 +102,11 @@ export class ShipmentWalk implements CaptureContext {
     return [id];
   }
 
+  /** What the node stands for. */
+  valueAt(id: number): unknown {
+    return this.#values[id];
+  }
+
   module(module: ImportedModule): number {
     const key = JSON.stringify(module);
     const known = this.#moduleIndex.get(key);

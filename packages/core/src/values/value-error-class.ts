@@ -7,12 +7,14 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { LruMap } from "../base/lru-map.ts";
+import { errorClassOf, keyOfErrorClass } from "./error-class-table.ts";
 import { lookInside } from "./function-inspector.ts";
 import { importableReference } from "./function-reference.ts";
 import { isRebuilt } from "./function-script.ts";
 
 export interface ErrorClassReference {
-  readonly how: "import" | "require";
+  /** `shipped`: it travelled as text, see error-class-table.ts. */
+  readonly how: "import" | "require" | "shipped";
   /** A file URL, or a path for `require`. */
   readonly module: string;
   readonly name: string;
@@ -20,11 +22,13 @@ export interface ErrorClassReference {
 
 const references = new WeakMap<Function, ErrorClassReference | null>();
 
-/** Where the class of this error can be had; undefined for built-in classes and for those of the entry script. */
+/** Where the class of this error can be had; undefined for built-in classes, and for those of the entry script that never travelled. */
 export function referenceOf(error: Error): ErrorClassReference | undefined {
   const proto = Object.getPrototypeOf(error) as { constructor?: unknown } | null;
   const errorClass = proto?.constructor;
   if (typeof errorClass !== "function" || errorClass.prototype !== proto || isNative(errorClass)) return undefined;
+  const shipped = keyOfErrorClass(errorClass);
+  if (shipped !== undefined) return { how: "shipped", module: shipped, name: "" };
   let reference = references.get(errorClass);
   if (reference === undefined) {
     reference = findReference(errorClass);
@@ -55,6 +59,7 @@ const LOOK_AGAIN_MS = 1000;
 
 /** The class, if its module runs in this process and still has it under that name. */
 export function findErrorClass(reference: ErrorClassReference): Function | undefined {
+  if (reference.how === "shipped") return errorClassOf(reference.module);
   const key = `${reference.module}#${reference.name}`;
   const known = found.get(key);
   if (known !== undefined && (known.errorClass !== undefined || Date.now() - known.atMs < LOOK_AGAIN_MS)) return known.errorClass;

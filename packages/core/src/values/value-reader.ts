@@ -320,7 +320,8 @@ class PackedReader extends SmallReader {
   }
 
   #errorClass(): ErrorClassReference {
-    return { how: readString(this) === "require" ? "require" : "import", module: readString(this), name: readString(this) };
+    const how = readString(this);
+    return { how: how === "require" || how === "shipped" ? how : "import", module: readString(this), name: readString(this) };
   }
 
   #errorProperties(error: object, depth: number): void {

@@ -72,6 +72,46 @@ describe("calls", () => {
     await assert.rejects(get(odd.remote()), (error) => error === "just a text");
   });
 
+  test("an error class of the program itself comes back as that class, from tasks, actors and tasks of tasks", async () => {
+    class OutOfStock extends Error {
+      override readonly name = "OutOfStock";
+      readonly item: string;
+      constructor(item: string, options?: ErrorOptions) {
+        super(`no ${item} left`, options);
+        this.item = item;
+      }
+    }
+    class OutOfBread extends OutOfStock {}
+    const sell = remote((item: string): void => {
+      throw item === "bread" ? new OutOfBread(item) : new OutOfStock(item, { cause: new OutOfBread("flour") });
+    });
+    const sellBelow = remote(async (item: string) => {
+      try {
+        await get(sell.remote(item));
+      } catch (error) {
+        return [error instanceof OutOfStock, error] as const;
+      }
+      return undefined;
+    });
+    class Shop {
+      sell(item: string): void {
+        throw new OutOfStock(item);
+      }
+    }
+    for (const ref of [sell.remote("milk"), remote(Shop).remote().sell.remote("milk")]) {
+      await assert.rejects(get(ref), (error: OutOfStock) => {
+        assert.ok(error instanceof OutOfStock);
+        assert.deepEqual([error.item, error.message, error instanceof OutOfBread], ["milk", "no milk left", false]);
+        return true;
+      });
+    }
+    await assert.rejects(get(sell.remote("milk")), (error: Error) => error.cause instanceof OutOfBread);
+    await assert.rejects(get(sell.remote("bread")), OutOfBread);
+    const below = await get(sellBelow.remote("milk"));
+    assert.equal(below?.[0], true);
+    assert.ok(below?.[1] instanceof OutOfStock);
+  });
+
   test("the context says who runs", async () => {
     const ask = remote(
       () => {
