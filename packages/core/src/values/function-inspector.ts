@@ -95,8 +95,8 @@ export function weakEntries(collection: WeakMap<object, unknown> | WeakSet<objec
 }
 
 /**
- * The text of a script as V8 executed it. The first call in a process costs 30 to 100 ms, which is V8 listing and hashing every
- * script it knows; later ones 2 to 12 ms.
+ * The text of a script as V8 executed it, with where it begins in its file. The first call in a process costs 30 to 120 ms, which
+ * is V8 listing and hashing every script it knows; later ones 2 to 12 ms.
  */
 export function scriptText(scriptId: string): ScriptText {
   return inspecting((session) => readScript(session, scriptId));

@@ -1,13 +1,10 @@
 /**
- * The script that a function is from. V8 tells its text only through the debugger, whose first use lists every script of the process
- * and hashes it (30 to 100 ms); so where the file itself proves to be what V8 executed, it is read instead: it has not changed since
- * the process began, and the function's text stands in it exactly where V8 says. Everything else asks V8.
+ * The script that a function is from. Of an ES module V8 tells the text at once; whatever needs more than text and address (CommonJS,
+ * code that was compiled with an offset) asks the debugger, whose first use costs about 100 ms.
  */
-import { readFileSync, statSync } from "node:fs";
-import nodeModule from "node:module";
-import { fileURLToPath } from "node:url";
 import { LruMap } from "../base/lru-map.ts";
 import { type FunctionInside, type ScriptText, scriptAddress, scriptText } from "./function-inspector.ts";
+import { sourceOf } from "./function-source.ts";
 
 /** Scripts kept by id; the oldest is dropped past it and read again if needed. A program has a few hundred at most with functions to ship. */
 const MAX_SCRIPTS = 512;
@@ -29,7 +26,7 @@ export function scriptOf(fn: Function, inside: FunctionInside): ScriptText {
   const { scriptId } = inside.place as NonNullable<FunctionInside["place"]>;
   const known = scripts.get(scriptId);
   if (known !== undefined) return known;
-  const found = scriptFromFile(fn, inside) ?? scriptText(scriptId);
+  const found = scriptWithoutDebugger(fn, inside) ?? scriptText(scriptId);
   scripts.set(scriptId, found);
   return found;
 }
@@ -60,40 +57,16 @@ function scriptOffset(text: string, line: number, column: number): number {
   return lineStart + column;
 }
 
-function scriptFromFile(fn: Function, inside: FunctionInside): ScriptText | undefined {
+function scriptWithoutDebugger(fn: Function, inside: FunctionInside): ScriptText | undefined {
   const { scriptId } = inside.place as NonNullable<FunctionInside["place"]>;
   const url = scriptAddress(scriptId);
-  // A node: address needs no text. Only ES modules have a file: address and a module scope.
+  // A node: address needs no text.
   if (url?.startsWith("node:") === true) return { url, text: "", isModule: false, startLine: 0, startColumn: 0 };
-  if (url === undefined || !url.startsWith("file:") || /[?#]/.test(url) || rebuiltAddresses.has(url)) return undefined;
-  if (!inside.scopes.some(({ type }) => type === "Module")) return undefined;
-  const text = executedText(fileURLToPath(url));
+  // Only ES modules have a file: address and a module scope; they begin where their file does.
+  if (url?.startsWith("file:") !== true || !inside.scopes.some(({ type }) => type === "Module")) return undefined;
+  const text = sourceOf(fn);
   if (text === undefined) return undefined;
   const script = { url, text, isModule: true, startLine: 0, startColumn: 0 };
+  // The one way to be wrong about the beginning: a module that was compiled with an offset.
   return textStart(fn, inside, script) === undefined ? undefined : script;
-}
-
-function executedText(file: string): string | undefined {
-  try {
-    const { mtimeMs, ctimeMs } = statSync(file);
-    if (Math.max(mtimeMs, ctimeMs) >= performance.timeOrigin) return undefined;
-    const text = readFileSync(file, "utf8");
-    return /\.[mc]?ts$/.test(file) ? withoutTypes(text) : text;
-  } catch {
-    // Gone, unreadable or not plain TypeScript: V8 has it.
-    return undefined;
-  }
-}
-
-/** As Node strips them. It warns that the function is new; the program did not call it, so it should not hear about it. */
-function withoutTypes(text: string): string | undefined {
-  const { stripTypeScriptTypes } = nodeModule;
-  if (stripTypeScriptTypes === undefined) return undefined;
-  const emitWarning = Reflect.get(process, "emitWarning");
-  process.emitWarning = () => {};
-  try {
-    return stripTypeScriptTypes(text);
-  } finally {
-    process.emitWarning = emitWarning;
-  }
 }
