@@ -10,21 +10,22 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundle } from "./bundle.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const sourceManifest = "package.json.source";
 /** Copied from the root of the repository for the tarball's readers. */
 const sharedFiles = ["LICENSE", "README.md"];
 
-type Manifest = { [key: string]: unknown; exports?: unknown; scripts?: unknown; devDependencies?: unknown };
+type Manifest = { [key: string]: unknown; name: string; exports?: unknown; scripts?: unknown; devDependencies?: unknown };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (process.argv[2] === "prepare") prepare(process.cwd());
+  if (process.argv[2] === "prepare") await prepare(process.cwd());
   else if (process.argv[2] === "restore") restore(process.cwd());
   else throw new Error("usage: publish.ts prepare | restore, in the folder of a package");
 }
 
-function prepare(folder: string): void {
+async function prepare(folder: string): Promise<void> {
   restore(folder);
   rmSync(join(folder, "dist"), { recursive: true, force: true });
   execFileSync(join(root, "node_modules/.bin/tsc"), ["-b", join(folder, "tsconfig.build.json")], { stdio: ["ignore", 2, 2] });
@@ -32,6 +33,7 @@ function prepare(folder: string): void {
     if (existsSync(join(root, name)) && !existsSync(join(folder, name))) copyFileSync(join(root, name), join(folder, name));
   }
   const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
+  await bundle(folder, manifest.name);
   copyFileSync(join(folder, "package.json"), join(folder, sourceManifest));
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(publishedManifest(manifest), undefined, 2)}\n`);
 }

@@ -54,6 +54,20 @@ describe("packed and installed in an empty project", { skip: missing.length > 0 
     }
   });
 
+  test("the engine is in few files, and a queue's actor, which workers import, is among them", async () => {
+    const dist = join(project, "node_modules/@raia/core/dist");
+    const files = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js"));
+    assert.ok(files.length < 50, `${files.length} files: a process needs most of a millisecond for each`);
+    const program = `
+      import { Queue, shutdown } from "raia";
+      const queue = new Queue();
+      await queue.put("first");
+      console.log(await queue.get());
+      await shutdown();`;
+    const { stdout, stderr } = await run(process.execPath, ["--input-type=module", "-e", program], { cwd: project });
+    assert.deepEqual({ stdout, stderr }, { stdout: "first\n", stderr: "" });
+  });
+
   test("the declarations type-check the README's example", async () => {
     mkdirSync(join(project, "node_modules/@types"), { recursive: true });
     symlinkSync(join(root, "node_modules/@types/node"), join(project, "node_modules/@types/node"));

@@ -14,7 +14,8 @@ export interface HeadProcess {
 }
 
 const here = import.meta.url;
-const headMain = fileURLToPath(new URL(`./head-main${here.slice(here.lastIndexOf("."))}`, here));
+/** Named from the top, since a package's parts all lie one level below it. */
+const headMain = fileURLToPath(new URL(`../bin/head-main${here.slice(here.lastIndexOf("."))}`, here));
 /** The descriptor behind stdin, stdout and stderr. */
 const READY_DESCRIPTOR = 3;
 const START_TIMEOUT_MS = 30_000;

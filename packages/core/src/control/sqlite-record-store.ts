@@ -115,7 +115,7 @@ export class SqliteRecordStore implements RecordStore {
     const { path, maxBytes } = this.#options;
     const workerData: ThreadOptions = { path, maxBytes };
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const file = new URL(`./sqlite-thread.${extension}`, import.meta.url);
+    const file = new URL(`../control/sqlite-thread.${extension}`, import.meta.url);
     // Flags of the process (--input-type, --import) are not meant for this thread.
     const thread = new Worker(file, { workerData, name: "raia-store", execArgv: [] });
     thread.on("message", (reply: ThreadReply) => {

@@ -1,0 +1,45 @@
+/**
+ * Gathers the JavaScript of a package in few files. Node needs most of a millisecond for each module of a process, whatever is
+ * in it, and a start waits for three processes; the declarations that TypeScript wrote stay as they are.
+ */
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { build } from "esbuild";
+
+/**
+ * The files that others name: doors, programs, and modules whose functions are sent by reference. What several of them use is
+ * split off into `parts/`, so a process has each module once, whichever doors it takes.
+ */
+const doorsOf: Readonly<Record<string, readonly string[]>> = {
+  "@raia/core": ["index", "cluster", "internal", "bin/head-main", "bin/worker-main", "api/queue-actor", "control/sqlite-thread"],
+};
+
+/** @param folder of a package whose `dist` holds what `tsc` made of it. A package without doors stays as it is. */
+export async function bundle(folder: string, name: string): Promise<void> {
+  const doors = doorsOf[name];
+  if (doors === undefined) return;
+  const dist = join(folder, "dist");
+  const { outputFiles } = await build({
+    absWorkingDir: folder,
+    entryPoints: doors.map((door) => `src/${door}.ts`),
+    outbase: "src",
+    outdir: "dist",
+    bundle: true,
+    splitting: true,
+    // One level deep, like the sources: a program is named from there as `../bin/head-main.js`.
+    chunkNames: "parts/[name]-[hash]",
+    packages: "external",
+    format: "esm",
+    platform: "node",
+    target: "node24",
+    write: false,
+    logLevel: "warning",
+    // Of modules that a program names; they stay as they are.
+    logOverride: { "unsupported-dynamic-import": "silent" },
+  });
+  for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" })) if (file.endsWith(".js")) rmSync(join(dist, file));
+  for (const { path, contents } of outputFiles) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, contents);
+  }
+}
