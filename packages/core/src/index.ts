@@ -31,6 +31,7 @@ export type {
   RemoteMethod,
 } from "./api/remote-types.ts";
 export type { Unsendable } from "./api/sendable.ts";
+export { type ContextOptions, type ContextStorage, registerContext, type TraceContext, withTraceContext } from "./api/call-context.ts";
 export { map, type MapOptions, type Settled } from "./api/map.ts";
 export { runtimeContext, type RuntimeContext } from "./api/runtime-context.ts";
 export {

@@ -5,6 +5,7 @@ import { addressToPlain, reviveEntry } from "../worker/value-hooks.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import type { HandleShape } from "../worker/handle-shape.ts";
 import { ActorClassHandle, makeHandle, recordOf } from "./actor-class.ts";
+import { contextCodec } from "./call-context.ts";
 import { type MadeQueue, type Queue, queueOf } from "./queue.ts";
 import { RemoteFunctionHandle } from "./remote-function.ts";
 
@@ -19,6 +20,7 @@ export function installRemoteValues(runtime: WorkerRuntime): void {
     make: ({ source, options }) => new ActorClassHandle(source, options),
     export: (value) => ActorClassHandle.codeOf(value).in(runtime),
   });
+  runtime.hooks.addCodec("context", contextCodec);
   runtime.hooks.addCodec("queue", {
     replace: (value) => {
       const { actor, maxSize } = value as Queue<unknown>;

@@ -1,6 +1,7 @@
 /** Who and where the running code is. */
 import { toCounts } from "../base/resources.ts";
 import { currentContext } from "../worker/task-context.ts";
+import { currentTrace, type TraceContext } from "./call-context.ts";
 import { existingRuntime } from "./init.ts";
 
 export interface RuntimeContext {
@@ -20,6 +21,8 @@ export interface RuntimeContext {
   readonly resources: Readonly<Record<string, number>>;
   /** Indices of the devices that it may use, by resource. */
   readonly accelerators: Readonly<Record<string, readonly number[]>>;
+  /** The trace for which the running code works, when its caller had one. */
+  readonly traceContext: TraceContext | undefined;
   /** Aborts when the call is cancelled; never in a driver. */
   readonly signal: AbortSignal;
 }
@@ -40,6 +43,7 @@ export function runtimeContext(): RuntimeContext {
     actorRestarts: task?.actor?.restarts ?? 0,
     resources: toCounts(task?.resources ?? {}),
     accelerators: task?.accelerators ?? {},
+    traceContext: currentTrace(task?.ambient),
     get signal() {
       return task?.signal ?? neverAborts;
     },

@@ -72,7 +72,10 @@ function nativeInstance(name: string, module: string | undefined): Obstruction {
   if (/^Abort(?:Signal|Controller)$/.test(name))
     return { reason: `it is an ${name}`, wayOut: "use the signal of runtimeContext() inside the function, and cancel() outside" };
   if (name === "AsyncLocalStorage")
-    return { reason: "it is an AsyncLocalStorage", wayOut: "register it, so that its value travels with calls" };
+    return {
+      reason: "it is an AsyncLocalStorage",
+      wayOut: "register it with registerContext(storage, { id }), so that its value travels with calls",
+    };
   return {
     reason: `it is a ${name}${of}, which belongs to this process`,
     wayOut: `make the ${name} inside the function, or keep it in an actor`,

@@ -32,6 +32,7 @@ export class ConstructionContext implements TaskContext {
   readonly taskId: string;
   readonly name: string;
   readonly attempt = 0;
+  readonly ambient = undefined;
   readonly jobId: string;
   readonly namespace: string;
   readonly waits: WaitScope = { waitBegan: () => {}, waitEnded: () => undefined };

@@ -6,10 +6,13 @@
  *   u8 0                                                      no arguments
  *   u8 1 | encoded array                                      plain
  *   u8 2 | u32 length | msgpack [[index, form, ...], ...] | encoded array      with dependencies
+ *
+ * With WITH_AMBIENT added to the first byte, the last element is what travels with the call besides its arguments.
  */
 import { ByteWriter } from "../base/byte-writer.ts";
 import { encodeValue, packValue, tryEncodeSmall } from "../values/value-codec.ts";
 import { packPlain } from "../wire/plain-codec.ts";
+import type { Ambient } from "./ambient-context.ts";
 import type { Call, Dependency } from "./call.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
 import { ObjectRef } from "./object-ref.ts";
@@ -17,6 +20,7 @@ import type { ReferenceTable } from "./references.ts";
 import type { EncodeScope, RuntimeValueHooks } from "./value-hooks.ts";
 
 export const argumentForm = { none: 0, plain: 1, withDependencies: 2 } as const;
+export const WITH_AMBIENT = 0x80;
 export const dependencyForm = { inline: 0, stored: 1, immediate: 2 } as const;
 
 /** Larger arguments go to the store and travel as a dependency. */
@@ -55,12 +59,17 @@ export class ArgumentWriter {
     this.#putLarge = putLarge;
   }
 
-  encode(args: readonly unknown[]): EncodedArguments {
-    if (args.length === 0) return NO_ARGUMENTS;
+  /** @param ambient what travels besides */
+  encode(args: readonly unknown[], ambient?: Ambient): EncodedArguments {
+    if (ambient === undefined) return args.length === 0 ? NO_ARGUMENTS : this.#encode(args, argumentForm.plain);
+    return this.#encode([...args, ambient], argumentForm.plain | WITH_AMBIENT);
+  }
+
+  #encode(args: readonly unknown[], form: number): EncodedArguments {
     if (this.#writer.position > SLAB_BYTES / 2) this.#writer = new ByteWriter(SLAB_BYTES);
     const writer = this.#writer;
     const start = writer.position;
-    writer.u8(argumentForm.plain);
+    writer.u8(form);
     if (tryEncodeSmall(writer, args))
       return {
         args: writer.buffer,
@@ -71,10 +80,10 @@ export class ArgumentWriter {
         exports: undefined,
       };
     writer.position = start;
-    return this.#encodeGeneral(args);
+    return this.#encodeGeneral(args, form);
   }
 
-  #encodeGeneral(args: readonly unknown[]): EncodedArguments {
+  #encodeGeneral(args: readonly unknown[], form: number): EncodedArguments {
     let dependencies: Dependency[] | undefined;
     const held: ObjectEntry[] = [];
     const plain = args.map((argument, index) => {
@@ -95,7 +104,7 @@ export class ArgumentWriter {
     held.push(...scope.entries);
     for (const entry of held) this.#table.hold(entry);
     const buffer = new Uint8Array(1 + encoded.byteLength);
-    buffer[0] = argumentForm.plain;
+    buffer[0] = form;
     packValue(encoded, buffer.subarray(1));
     return {
       args: buffer,
@@ -127,10 +136,11 @@ export class ArgumentWriter {
     const header = packPlain((call.dependencies as Dependency[]).map((dependency) => this.#describe(dependency)));
     const plainLength = call.argsEnd - call.argsStart - 1;
     const bytes = Buffer.allocUnsafe(5 + header.length + plainLength);
-    bytes[0] = argumentForm.withDependencies;
+    const args = call.args as Uint8Array;
+    bytes[0] = argumentForm.withDependencies | ((args[call.argsStart] as number) & WITH_AMBIENT);
     bytes.writeUInt32LE(header.length, 1);
     bytes.set(header, 5);
-    bytes.set((call.args as Uint8Array).subarray(call.argsStart + 1, call.argsEnd), 5 + header.length);
+    bytes.set(args.subarray(call.argsStart + 1, call.argsEnd), 5 + header.length);
     return bytes;
   }
 

@@ -7,6 +7,7 @@ import { RaiaError } from "../base/errors.ts";
 import { shapeKey } from "../base/resources.ts";
 import type { WorkerDemand } from "../messages/common.ts";
 import type { ActorClient } from "./actor-client.ts";
+import { ambientOfCall } from "./ambient-context.ts";
 import type { ArgumentWriter, EncodedArguments } from "./call-arguments.ts";
 import type { CallResults } from "./call-results.ts";
 import { Call, type CallTemplate } from "./call.ts";
@@ -88,7 +89,7 @@ export class CallIssuer {
 
   submitTask(template: CallTemplate, demand: TaskDemand, args: readonly unknown[]): unknown {
     this.#checkRoom(template);
-    const encoded = this.#writer.encode(args);
+    const encoded = this.#writer.encode(args, ambientOfCall());
     const { exports } = encoded;
     const call = this.#newCall(template, undefined, encoded);
     if (this.#cluster.isJoined) this.#submitter.submit(call, this.#shapeOf(demand), exports);
@@ -116,7 +117,7 @@ export class CallIssuer {
       });
     }
     this.#checkRoom(template);
-    const encoded = this.#writer.encode(args);
+    const encoded = this.#writer.encode(args, ambientOfCall());
     const call = this.#newCall(template, client, encoded);
     // The actor outlives its last handle while a call is under way.
     client.scope ??= scope;

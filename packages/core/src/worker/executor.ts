@@ -13,7 +13,8 @@ import { decodeValue, type EncodedValue, encodeValue, mayHoldRefs, packValue, tr
 import type { Connection } from "../wire/connection.ts";
 import { packPlain, unpackPlain } from "../wire/plain-codec.ts";
 import type { ActorHost } from "./actor-host.ts";
-import { argumentForm, dependencyForm, MAX_INLINE_BYTES } from "./call-arguments.ts";
+import { type Ambient, runWithAmbient } from "./ambient-context.ts";
+import { argumentForm, dependencyForm, MAX_INLINE_BYTES, WITH_AMBIENT } from "./call-arguments.ts";
 import { type EventRing, eventKind } from "./event-ring.ts";
 import type { AnyFunction, FunctionTable } from "./functions.ts";
 import type { ObjectEntry } from "./object-entry.ts";
@@ -53,6 +54,7 @@ export class CallExecution implements TaskContext {
   isDone = false;
   /** The caller has its answer already: the call ran too long. */
   isAnswered = false;
+  ambient: Ambient | undefined = undefined;
   timer: Timer | undefined = undefined;
   #controller: AbortController | undefined;
   #isCancelled = false;
@@ -237,15 +239,16 @@ export class Executor {
   #invoke(execution: CallExecution, fn: AnyFunction, args: unknown[]): boolean {
     execution.startedAtMs = this.#clock.nowMs();
     if (execution.host !== undefined) this.#startTimeLimit(execution);
+    if (((execution.call.args[0] as number) & WITH_AMBIENT) !== 0) execution.ambient = args.pop() as Ambient;
     let result: unknown;
     try {
-      result = runInContext(execution, () => fn.apply(execution.host?.instance, args as never[]));
+      result = runCall(execution, () => fn.apply(execution.host?.instance, args as never[]));
     } catch (error) {
       this.#threw(execution, error);
       return true;
     }
     if (execution.call.template.wire.numReturns === -1) {
-      void runInContext(execution, () => this.#stream(execution, result)).then(() => execution.done());
+      void runCall(execution, () => this.#stream(execution, result)).then(() => execution.done());
       return false;
     }
     if (isThenable(result)) {
@@ -271,7 +274,7 @@ export class Executor {
   // -- arguments --------------------------------------------------------------------------------------------------
 
   decodeArguments(bytes: Buffer, scope: object | undefined): unknown[] | Promise<unknown[]> {
-    const form = bytes[0];
+    const form = (bytes[0] as number) & ~WITH_AMBIENT;
     if (form === argumentForm.none) return [];
     const start = form === argumentForm.plain ? 1 : 5 + bytes.readUInt32LE(1);
     if (form === argumentForm.plain && !mayHoldRefs(bytes, start))
@@ -574,6 +577,10 @@ export class Executor {
       this.#threw(execution, error);
     }
   }
+}
+
+function runCall<R>(execution: CallExecution, fn: () => R): R {
+  return runInContext(execution, () => runWithAmbient(execution.ambient, fn));
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Accelerators } from "../messages/common.ts";
+import type { Ambient } from "./ambient-context.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** The part of a lease or an actor call that waits as one: while it waits, its CPU is free. */
@@ -24,6 +25,8 @@ export interface TaskContext {
   readonly accelerators: Accelerators;
   readonly actor: { readonly actorId: string; readonly name: string; readonly isSerial: boolean; readonly restarts: number } | undefined;
   readonly waits: WaitScope;
+  /** What came with the call besides its arguments. */
+  readonly ambient: Ambient | undefined;
   /** Aborted by cancellation. Made when it is first asked for. */
   readonly signal: AbortSignal;
   /** Tells the context of a child task, so that a recursive cancel finds it. @returns what to call when the child has ended */
