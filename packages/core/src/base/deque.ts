@@ -35,6 +35,11 @@ export class Deque<T> {
     return item;
   }
 
+  clear(): void {
+    this.#items = [];
+    this.#head = 0;
+  }
+
   /** Takes out the first that equals `item`. O(n). */
   remove(item: T): boolean {
     const index = this.#items.indexOf(item, this.#head);

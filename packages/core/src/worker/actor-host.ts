@@ -5,7 +5,8 @@
 import { Deque } from "../base/deque.ts";
 import { RaiaError } from "../base/errors.ts";
 import type { Accelerators } from "../messages/common.ts";
-import type { CallExecution, Executor } from "./executor.ts";
+import type { CallExecution } from "./call-execution.ts";
+import type { Executor } from "./executor.ts";
 import type { AnyFunction } from "./functions.ts";
 import { runInContext, type TaskContext, type WaitScope } from "./task-context.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
@@ -115,7 +116,7 @@ export class ActorHost {
 
   /** @returns true when the call has ended already */
   submit(execution: CallExecution): boolean {
-    const name = execution.call.template.wire.concurrencyGroup ?? DEFAULT_GROUP;
+    const name = groupName(execution);
     const group = this.#groups.get(name);
     if (group === undefined) {
       this.#executor.refuse(execution, "INVALID_OPTION", {
@@ -138,17 +139,16 @@ export class ActorHost {
 
   #run(execution: CallExecution, group: Group): boolean {
     group.running++;
-    if (this.#executor.run(execution)) {
-      this.#left(group);
-      return true;
-    }
-    const told = execution.whenDone;
-    execution.whenDone = () => {
-      told?.();
-      this.#left(group);
-      this.#drain(group);
-    };
-    return false;
+    if (!this.#executor.run(execution)) return false;
+    this.#left(group);
+    return true;
+  }
+
+  /** A call of this actor has ended later than its start. */
+  ended(execution: CallExecution): void {
+    const group = this.#groups.get(groupName(execution)) as Group;
+    this.#left(group);
+    this.#drain(group);
   }
 
   #left(group: Group): void {
@@ -167,7 +167,8 @@ export class ActorHost {
       const next = group.queue.shift();
       if (next === undefined) return;
       if (this.#isEnding) this.#executor.refuse(next, "ACTOR_DIED", { actor: this.name, cause: "ending" });
-      else if (this.#run(next, group)) next.done();
+      else if (!this.#run(next, group)) continue;
+      next.origin.ended(next);
     }
   }
 
@@ -188,4 +189,8 @@ export class ActorHost {
 
 function newGroup(limit: number): Group {
   return { limit, running: 0, queue: new Deque() };
+}
+
+function groupName({ template }: CallExecution): string {
+  return template.wire.concurrencyGroup ?? DEFAULT_GROUP;
 }

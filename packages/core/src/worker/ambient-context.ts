@@ -28,6 +28,10 @@ export function carrierOf(id: string): ContextCarrier | undefined {
   return carriers.get(id);
 }
 
+export function hasCarriers(): boolean {
+  return carriers.size > 0;
+}
+
 /** What a call that is made now takes along; undefined, at next to no cost, when there is nothing. */
 export function ambientOfCall(): Ambient | undefined {
   const inherited = currentContext()?.ambient;

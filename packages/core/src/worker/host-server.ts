@@ -50,7 +50,7 @@ export class HostServer {
           this.#hosts.set(request.actorId, await this.#construct(request));
           return { ok: true };
         } catch (error) {
-          return { ok: false, error: this.#executor.encodeThrown(error, request.name) };
+          return { ok: false, error: this.#executor.results.encodeThrown(error, request.name) };
         }
       },
       askOwned: () => ({ owns: this.#runtime.table.exportedCount > 0 }),
@@ -68,7 +68,7 @@ export class HostServer {
   async #construct(request: Infer<typeof CreateActor>): Promise<ActorHost> {
     showDevices(request.deviceVariables);
     const Class = (await this.#runtime.functions.load(request.functionHash)) as unknown as ActorClass;
-    const args = await this.#executor.decodeArguments(Buffer.from(request.args), undefined);
+    const args = await this.#executor.args.read(Buffer.from(request.args), 0, request.args.length, undefined);
     const host = new ActorHost(
       {
         actorId: request.actorId,

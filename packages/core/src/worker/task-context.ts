@@ -2,7 +2,7 @@
  * What surrounds running user code: which task it is, of which process, under which signal. It follows the code through
  * its awaits, so in one process (tests, `inProcess` mode) several workers can run side by side.
  */
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import type { Accelerators } from "../messages/common.ts";
 import type { Ambient } from "./ambient-context.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
@@ -37,6 +37,21 @@ const storage = new AsyncLocalStorage<TaskContext>();
 
 export function runInContext<R>(context: TaskContext, fn: () => R): R {
   return storage.run(context, fn);
+}
+
+type UserFunction = (this: unknown, ...args: never[]) => unknown;
+
+/** What surrounds nothing. Entering a context from here takes half the time of `storage.run`, which enters twice. */
+const outside = new AsyncResource("RaiaCall");
+
+/** Calls user code in its context. */
+export function callInContext(context: TaskContext, fn: UserFunction, self: unknown, args: unknown[]): unknown {
+  return outside.runInAsyncScope(enter, undefined, context, fn, self, args);
+}
+
+function enter(context: TaskContext, fn: UserFunction, self: unknown, args: unknown[]): unknown {
+  storage.enterWith(context);
+  return fn.apply(self, args as never[]);
 }
 
 export function currentContext(): TaskContext | undefined {

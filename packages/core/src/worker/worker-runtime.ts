@@ -13,6 +13,7 @@ import type { Connection, Identity } from "../wire/connection.ts";
 import { Endpoint } from "../wire/endpoint.ts";
 import type { Transport } from "../wire/transport.ts";
 import { ActorDirectory } from "./actor-directory.ts";
+import { ArgumentReader } from "./argument-reader.ts";
 import { ArgumentWriter } from "./call-arguments.ts";
 import { CallIssuer } from "./call-issuer.ts";
 import { CallResults } from "./call-results.ts";
@@ -29,9 +30,10 @@ import { ObjectWriter } from "./object-writer.ts";
 import { OwnerClient } from "./owner-client.ts";
 import { OwnerServer } from "./owner-server.ts";
 import { ReferenceTable } from "./references.ts";
+import { ResultWriter } from "./result-writer.ts";
 import { StoreAdapter } from "./store-adapter.ts";
 import { StoreOpener, type StoreOpenerDependencies } from "./store-opener.ts";
-import { TaskServer } from "./task-server.ts";
+import { TaskServer, type TaskServerEffects } from "./task-server.ts";
 import { type LeaseCalls, TaskSubmitter } from "./task-submitter.ts";
 import { RuntimeValueHooks } from "./value-hooks.ts";
 import { WorkerLinks } from "./worker-links.ts";
@@ -147,7 +149,14 @@ export class WorkerRuntime {
     this.explainer = this.#newExplainer();
     this.#ownerServer = new OwnerServer(table, submitter, (entry) => this.explainer.explain(entry));
 
-    this.#executor = new Executor(this, this.functions, this.hooks, store, clock, events);
+    this.#executor = new Executor({
+      functions: this.functions,
+      args: new ArgumentReader(this.hooks, store),
+      results: new ResultWriter({ pid: this.pid, nodeId: () => cluster.nodeId }, this.hooks, store),
+      clock,
+      events,
+      endScope: (task) => store.endScope(task),
+    });
     this.hosts = new HostServer(this, this.#executor, clock);
   }
 
@@ -173,7 +182,14 @@ export class WorkerRuntime {
     });
     if (this.kind === "driver") return;
     const claims = this.#opener.arena.words(registered.claimOffset, registered.claimCount);
-    this.#tasks = new TaskServer(this.#executor, this.#taskEffects(), this.clock, claims, this.#spinner);
+    this.#tasks = new TaskServer({
+      runtime: this,
+      executor: this.#executor,
+      effects: this.#taskEffects(),
+      clock: this.clock,
+      claims,
+      spinner: this.#spinner,
+    });
     this.#endpoint.open();
   }
 
@@ -216,7 +232,7 @@ export class WorkerRuntime {
       borrowed: [...this.table.borrowed()].length,
       exported: this.table.exportedCount,
       pendingCalls: this.calls.pendingCount,
-      handovers: this.#executor.handoverCount,
+      handovers: this.#executor.results.handoverCount,
       actorIds: [...this.hosts.actorIds],
       waiting: [...this.#submitter.shapes()].map(({ key, queue, leases, requests }) => ({
         shape: key,
@@ -306,7 +322,7 @@ export class WorkerRuntime {
     );
   }
 
-  #taskEffects(): ConstructorParameters<typeof TaskServer>[1] {
+  #taskEffects(): TaskServerEffects {
     return {
       blocked: (leaseIds) => this.cluster.lease.taskBlocked({ leaseIds }),
       unblocked: (leaseIds) => this.cluster.lease.taskUnblocked({ leaseIds }).then(() => {}),
