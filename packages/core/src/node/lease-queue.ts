@@ -2,139 +2,87 @@
  * Requests for workers, and who gets one next. A request waits for resources and for a process; jobs are served in turn,
  * requests of one job in order, but a request that must wait does not hold back a smaller one of another shape.
  */
-import { resourceSet, isDeviceResource, lacking, shapeKey, showLack, unitsOf } from "../base/resources.ts";
-import type { Clock, Timer } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
-import { type ErrorCode, RaiaError } from "../base/errors.ts";
-import type { DeathCause, WorkerDemand } from "../messages/common.ts";
+import { type ErrorCode, type Facts, RaiaError } from "../base/errors.ts";
+import { lacking, type ResourceSet, showLack, unitsOf } from "../base/resources.ts";
+import type { DeathCause } from "../messages/common.ts";
+import type { Holding, LeaseEffect, LeaseEvent } from "./lease-machine.ts";
+import { Lease, type LeaseRequest } from "./lease.ts";
 import { neverHere, type PlacingNode } from "./lease-placement-policy.ts";
-import type { Grant, ResourceLedger } from "./resource-ledger.ts";
-import { type PoolWorker, SHARED_CLAIMS } from "./pool-worker.ts";
-import { StartFailures } from "./start-failures.ts";
-import { launchKeyOf, type WorkerPool } from "./worker-pool.ts";
+import type { PoolWorker } from "./pool-worker.ts";
+import type { ResourceLedger } from "./resource-ledger.ts";
+import type { WorkerFinder } from "./worker-finder.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 
-export interface LeaseRequest {
-  readonly leaseId: string;
-  readonly ownerId: string;
-  readonly demand: WorkerDemand;
-  readonly launchKey: string;
-  /** An actor's process: not taken back, not shared with tasks. */
-  readonly isActor: boolean;
-  granted(granted: GrantedLease): void;
-  failed(error: RaiaError): void;
-  timer: Timer | undefined;
-  /** Why this node can never run it, in words. */
-  readonly never: string | undefined;
+/** Who has leases, as the queue speaks to them. */
+export interface LeaseOwners {
+  /** An owner waits while others have what it needs. */
+  starved(ownerId: string): void;
+  askBack(lease: Lease): void;
+  /** Its worker died, with work of so many others. */
+  ended(lease: Lease, cause: DeathCause, strangers: number): void;
 }
 
-export interface GrantedLease {
-  readonly request: LeaseRequest;
-  readonly worker: PoolWorker;
-  readonly grant: Grant;
-  readonly claims: { readonly first: number; readonly count: number };
-  readonly grantedAtMs: number;
-}
-
-export interface LeaseQueueOptions {
-  /** How long a request that can never be served waits before it fails. */
-  readonly infeasibleAfterMs: number;
-  /** Waiting processes, for each CPU, before children run inside waiting ones. */
-  readonly waitingPerCpu: number;
-}
-
-/** Leases of no CPU at all that one process takes. */
-const MAX_FREE_LEASES_PER_PROCESS = 90;
-/** Actors that share a process, however little each takes: what dies with the process stays bounded. */
-const MAX_ACTORS_PER_PROCESS = 2000;
+/** How long a request that can never be served waits before it fails. */
+const INFEASIBLE_AFTER_MS = 5000;
+/** Shapes of one job that are looked at in one round, when none of them can be served. */
+const MAX_BLOCKED_SHAPES = 64;
 const NO_CLAIMS = { first: 0, count: 0 };
-const UNITS_PER_CPU = 10_000;
-/** Processes that are started ahead of a tree of tasks at a time. */
-const MAX_SPARES = 4;
 
 export class LeaseQueue {
   readonly #node: PlacingNode;
   readonly #ledger: ResourceLedger;
   readonly #pool: WorkerPool;
+  readonly #finder: WorkerFinder;
   readonly #clock: Clock;
-  readonly #options: LeaseQueueOptions;
-  readonly #askBack: (ownerId: string) => void;
-  readonly #byJob = new Map<string, Deque<LeaseRequest>>();
-  readonly #requests = new Map<string, LeaseRequest>();
-  readonly #granted = new Map<string, GrantedLease>();
-  readonly #startFailures = new StartFailures();
+  readonly #owners: LeaseOwners;
+  readonly #byJob = new Map<string, Deque<Lease>>();
+  readonly #queued = new Map<string, Lease>();
+  readonly #granted = new Map<string, Lease>();
   #isScheduled = false;
-  /** Until the next start may be tried. */
-  #pause: Timer | undefined;
 
-  /** @param askBack asked when an owner waits while others have what it needs */
-  constructor(
-    node: PlacingNode,
-    ledger: ResourceLedger,
-    pool: WorkerPool,
-    clock: Clock,
-    options: LeaseQueueOptions,
-    askBack: (ownerId: string) => void,
-  ) {
+  constructor(node: PlacingNode, ledger: ResourceLedger, pool: WorkerPool, finder: WorkerFinder, clock: Clock, owners: LeaseOwners) {
     this.#node = node;
     this.#ledger = ledger;
     this.#pool = pool;
+    this.#finder = finder;
     this.#clock = clock;
-    this.#options = options;
-    this.#askBack = askBack;
+    this.#owners = owners;
   }
 
   get pendingCount(): number {
-    return this.#requests.size;
+    return this.#queued.size;
   }
 
-  lease(leaseId: string): GrantedLease | undefined {
+  /** A granted lease. */
+  lease(leaseId: string): Lease | undefined {
     return this.#granted.get(leaseId);
   }
 
-  leases(): Iterable<GrantedLease> {
+  /** All that are granted. */
+  leases(): Iterable<Lease> {
     return this.#granted.values();
   }
 
   /** Safe to repeat: a request that is known already is not taken twice. */
-  add(request: Omit<LeaseRequest, "launchKey" | "timer" | "never">): void {
-    if (this.#requests.has(request.leaseId) || this.#granted.has(request.leaseId)) return;
+  add(request: LeaseRequest): void {
+    if (this.#queued.has(request.leaseId) || this.#granted.has(request.leaseId)) return;
     let never: string | undefined;
     try {
       never = neverHere(request.demand, this.#node, this.#ledger.total, this.#ledger.available);
     } catch (error) {
       if (!RaiaError.is(error)) throw error;
-      request.failed(error);
+      request.refused(error);
       return;
     }
-    const full: LeaseRequest = { ...request, launchKey: launchKeyOf(request.demand), timer: undefined, never };
-    this.#requests.set(full.leaseId, full);
-    let queue = this.#byJob.get(full.demand.jobId);
-    if (queue === undefined) this.#byJob.set(full.demand.jobId, (queue = new Deque()));
-    queue.push(full);
-    if (never !== undefined) {
-      full.timer = this.#clock.after(this.#options.infeasibleAfterMs, () => this.#failInfeasible(full));
-    }
+    const lease = new Lease(request, never);
+    this.#queued.set(lease.leaseId, lease);
+    let queue = this.#byJob.get(request.demand.jobId);
+    if (queue === undefined) this.#byJob.set(request.demand.jobId, (queue = new Deque()));
+    queue.push(lease);
+    if (never !== undefined) lease.timer = this.#clock.after(INFEASIBLE_AFTER_MS, () => this.#refuseInfeasible(lease, never));
     this.schedule();
-  }
-
-  #failInfeasible(request: LeaseRequest): void {
-    const code: ErrorCode = request.isActor ? "ACTOR_UNSCHEDULABLE" : "TASK_UNSCHEDULABLE";
-    this.fail(request.leaseId, new RaiaError(code, { name: request.demand.name, lacks: [request.never ?? ""], nodes: 1 }));
-  }
-
-  fail(leaseId: string, error: RaiaError): void {
-    const request = this.#requests.get(leaseId);
-    if (request === undefined) return;
-    this.#forget(request);
-    request.failed(error);
-  }
-
-  #forget(request: LeaseRequest): void {
-    request.timer?.cancel();
-    this.#requests.delete(request.leaseId);
-    const queue = this.#byJob.get(request.demand.jobId);
-    queue?.remove(request);
-    if (queue?.length === 0) this.#byJob.delete(request.demand.jobId);
   }
 
   schedule(): void {
@@ -146,25 +94,170 @@ export class LeaseQueue {
     });
   }
 
+  // -- what happens to leases -------------------------------------------------------------------------------------
+
+  cancel(leaseId: string): void {
+    this.#tell(leaseId, { kind: "cancelled" });
+  }
+
+  /** @param discard nobody shall use the process again */
+  giveBack(leaseId: string, discard = false): void {
+    this.#tell(leaseId, { kind: "returned", discard });
+  }
+
+  /** What a lease was for is over, granted or not. */
+  drop(leaseId: string, code: ErrorCode, facts: Facts): void {
+    this.#tell(leaseId, this.#queued.has(leaseId) ? { kind: "refused", code, facts } : { kind: "returned", discard: false });
+  }
+
+  block(leaseId: string): void {
+    this.#tell(leaseId, { kind: "blocked" });
+  }
+
+  unblock(leaseId: string): void {
+    this.#tell(leaseId, { kind: "unblocked" });
+  }
+
+  /** Its owner is asked to return it, once. */
+  turnOver(leaseId: string): void {
+    this.#tell(leaseId, { kind: "turnOver" });
+  }
+
+  workerDied(worker: PoolWorker, cause: DeathCause): void {
+    const leases = [...worker.leaseIds].flatMap((leaseId) => this.#granted.get(leaseId) ?? []);
+    for (const { leaseId, request } of leases) {
+      const others = leases.filter((other) => other.request.ownerId !== request.ownerId);
+      this.#tell(leaseId, { kind: "workerDied", cause, strangers: worker.actorIds.size + others.length });
+    }
+  }
+
+  /** A process is there: what waits may start more of its kind. */
+  workerStarted(launchKey: string): void {
+    this.#finder.workerStarted(launchKey);
+    this.schedule();
+  }
+
+  /** A process ended before it could take work. */
+  workerStartFailed(launchKey: string, cause: DeathCause): void {
+    if (!this.#finder.workerStartFailed(launchKey, cause)) return;
+    const { kind, exitCode, signal, stderrTail } = cause;
+    for (const lease of [...this.#queued.values()]) {
+      if (lease.launchKey !== launchKey) continue;
+      const { name, runtimeEnv } = lease.request.demand;
+      const { setupHook, workingDir } = runtimeEnv;
+      const facts = { name, setupHook, workingDir, cause: kind, exitCode, signal, stderrTail };
+      this.#tell(lease.leaseId, { kind: "refused", code: "RUNTIME_ENV_FAILED", facts });
+    }
+  }
+
+  /** Requests and leases of an owner that is gone; its actors are control's to end. */
+  ownerDied(ownerId: string): void {
+    const isOwned = ({ request, holding }: Lease): boolean => request.ownerId === ownerId && !(request.isActor && holding !== undefined);
+    const owned = [...this.#queued.values(), ...this.#granted.values()].filter(isOwned);
+    for (const { leaseId } of owned) this.#tell(leaseId, { kind: "ownerDied" });
+  }
+
+  /** An actor runs with less than it needed to be placed. */
+  shrink(leaseId: string, resources: ResourceSet): void {
+    const before = this.#granted.get(leaseId)?.holding;
+    if (before === undefined) return;
+    const { worker, grant } = before;
+    const after = this.#ledger.shrink(leaseId, resources);
+    if (worker.sharedUnits !== undefined) worker.sharedUnits += unitsOf(after.resources, "CPU") - unitsOf(grant.resources, "CPU");
+    this.#tell(leaseId, { kind: "shrunk", grant: after });
+    this.schedule();
+  }
+
+  /** What is said of a lease that is over, or was never here, comes too late and changes nothing. */
+  #tell(leaseId: string, event: LeaseEvent): void {
+    const lease = this.#granted.get(leaseId) ?? this.#queued.get(leaseId);
+    if (lease === undefined) return;
+    for (const effect of lease.handle(event, this.#clock.nowMs())) this.#perform(lease, effect);
+  }
+
+  #perform(lease: Lease, effect: LeaseEffect): void {
+    const { leaseId, request } = lease;
+    switch (effect.kind) {
+      case "leaveQueue":
+        this.#leaveQueue(lease);
+        break;
+      case "tellGranted":
+        this.#granted.set(leaseId, lease);
+        request.granted(effect.holding);
+        break;
+      case "tellRefused":
+        request.refused(new RaiaError(effect.code, effect.facts));
+        break;
+      case "lendCpu":
+        this.#ledger.block(leaseId);
+        lease.holding?.worker.waitingLeases.add(leaseId);
+        this.#finder.startSpares(lease);
+        this.schedule();
+        break;
+      case "claimCpu":
+        this.#ledger.unblock(leaseId);
+        lease.holding?.worker.waitingLeases.delete(leaseId);
+        break;
+      case "askBack":
+        this.#owners.askBack(lease);
+        break;
+      case "free":
+        this.#free(leaseId, effect.holding);
+        break;
+      case "tellEnded":
+        this.#owners.ended(lease, effect.cause, effect.strangers);
+        break;
+      case "discardWorker":
+        if (effect.worker.leaseIds.size === 0) void this.#pool.leave(effect.worker, { by: "node" });
+        break;
+      case "dismissWorker":
+        void this.#pool.leave(effect.worker, { by: "node" }, 0);
+        break;
+    }
+  }
+
+  #leaveQueue(lease: Lease): void {
+    lease.timer?.cancel();
+    this.#queued.delete(lease.leaseId);
+    const { jobId } = lease.request.demand;
+    const queue = this.#byJob.get(jobId);
+    queue?.remove(lease);
+    if (queue?.length === 0) this.#byJob.delete(jobId);
+  }
+
+  /** The worker may serve another. */
+  #free(leaseId: string, { worker, claims, grant }: Holding): void {
+    this.#granted.delete(leaseId);
+    this.#ledger.release(leaseId);
+    worker.leaseIds.delete(leaseId);
+    worker.waitingLeases.delete(leaseId);
+    if (claims.count > 0) worker.returnClaims(claims.first);
+    if (worker.sharedUnits !== undefined) worker.sharedUnits -= unitsOf(grant.resources, "CPU");
+    this.#pool.tookBack(worker);
+    this.schedule();
+  }
+
+  #refuseInfeasible({ leaseId, request: { isActor, demand } }: Lease, never: string): void {
+    const code = isActor ? "ACTOR_UNSCHEDULABLE" : "TASK_UNSCHEDULABLE";
+    this.#tell(leaseId, { kind: "refused", code, facts: { name: demand.name, lacks: [never], nodes: 1 } });
+  }
+
   // -- who is next ------------------------------------------------------------------------------------------------
 
   #serve(): void {
     // Owners that wait for what others hold.
     const starved = new Set<string>();
     for (const queue of [...this.#byJob.values()]) {
-      // What one shape of this job cannot get, the next of the same shape cannot get either.
       const blocked = new Set<string>();
-      for (const request of [...queue]) {
-        const key = `${shapeKey(resourceSet(Object.entries(request.demand.resources)))}|${request.launchKey}|${request.demand.isolation}`;
-        if (blocked.has(key) || request.never !== undefined) continue;
-        if (!this.#tryGrant(request)) {
-          blocked.add(key);
-          if (!this.#ledger.canGrant(resourceSet(Object.entries(request.demand.resources)))) starved.add(request.ownerId);
-        }
-        if (blocked.size > 64) break;
+      for (const lease of [...queue]) {
+        if (lease.state.kind !== "queued" || lease.never !== undefined || blocked.has(lease.shapeKey)) continue;
+        if (this.#tryGrant(lease)) continue;
+        blocked.add(lease.shapeKey);
+        if (!this.#ledger.canGrant(lease.resources)) starved.add(lease.request.ownerId);
+        if (blocked.size > MAX_BLOCKED_SHAPES) break;
       }
     }
-    for (const ownerId of starved) this.#askBack(ownerId);
+    for (const ownerId of starved) this.#owners.starved(ownerId);
     this.#rotate();
   }
 
@@ -177,16 +270,16 @@ export class LeaseQueue {
     this.#byJob.set(jobId, queue);
   }
 
-  #tryGrant(request: LeaseRequest): boolean {
-    const resources = resourceSet(Object.entries(request.demand.resources));
+  #tryGrant(lease: Lease): boolean {
+    const { leaseId, request, resources } = lease;
     if (!this.#ledger.canGrant(resources)) return false;
-    const worker = this.#findWorker(request, unitsOf(resources, "CPU"));
+    const worker = this.#finder.find(lease, this.#queued.values());
     if (worker === undefined) return false;
     const isShared = worker.sharedUnits !== undefined || worker.leaseIds.size > 0;
     // Calls of an actor are not claimed: they cannot go elsewhere.
     const claims = request.isActor ? NO_CLAIMS : worker.takeClaims(!isShared);
     if (claims === undefined) return false;
-    const grant = this.#ledger.acquire(request.leaseId, resources);
+    const grant = this.#ledger.acquire(leaseId, resources);
     if (grant === undefined) {
       if (claims.count > 0) worker.returnClaims(claims.first);
       return false;
@@ -194,197 +287,23 @@ export class LeaseQueue {
     if (worker.sharedUnits !== undefined) worker.sharedUnits += unitsOf(resources, "CPU");
     worker.jobId = request.demand.jobId;
     this.#pool.gave(worker);
-    if (!request.isActor) worker.leaseIds.add(request.leaseId);
-    this.#forget(request);
-    const granted: GrantedLease = { request, worker, grant, claims, grantedAtMs: this.#clock.nowMs() };
-    this.#granted.set(request.leaseId, granted);
-    request.granted(granted);
+    if (!request.isActor) worker.leaseIds.add(leaseId);
+    this.#tell(leaseId, { kind: "found", holding: { worker, grant, claims, grantedAtMs: this.#clock.nowMs() } });
     return true;
   }
 
-  #findWorker(request: LeaseRequest, cpuUnits: number): PoolWorker | undefined {
-    const { demand, launchKey, isActor } = request;
-    if (demand.isolation === "shared") {
-      const shared = this.#findShared(request, cpuUnits);
-      if (shared !== undefined) return shared;
-    }
-    const idle = this.#pool.findIdle(launchKey, demand.jobId, !isActor);
-    if (idle !== undefined) {
-      if (demand.isolation === "shared") idle.sharedUnits = 0;
-      return idle;
-    }
-    // Devices are shown to a process as a whole: work that holds one does not run beside others.
-    const hasDevice = Object.keys(demand.resources).some(isDeviceResource);
-    if (!isActor && !hasDevice && this.#hasTooManyWaiting()) {
-      const waiting = this.#findWaiting(request);
-      if (waiting !== undefined) return waiting;
-    }
-    this.#startFor(request);
-    return undefined;
-  }
-
-  #findShared({ demand, launchKey, isActor }: LeaseRequest, cpuUnits: number): PoolWorker | undefined {
-    for (const worker of this.#pool.all()) {
-      if (!worker.isUsable || worker.sharedUnits === undefined || worker.jobId !== demand.jobId || worker.launchKey !== launchKey) continue;
-      if (isActor !== worker.actorIds.size > 0 && worker.leaseIds.size + worker.actorIds.size > 0) continue;
-      if (isActor) {
-        if (worker.actorIds.size < MAX_ACTORS_PER_PROCESS && worker.sharedUnits + cpuUnits <= UNITS_PER_CPU) return worker;
-        continue;
-      }
-      const hasRoom = worker.leaseIds.size < MAX_FREE_LEASES_PER_PROCESS && worker.sharedUnits + cpuUnits <= UNITS_PER_CPU;
-      if (hasRoom) return worker;
-    }
-    return undefined;
-  }
-
-  #hasTooManyWaiting(): boolean {
-    let waiting = 0;
-    for (const worker of this.#pool.all()) if (worker.isWaiting) waiting++;
-    return waiting >= this.#options.waitingPerCpu * Math.max(1, unitsOf(this.#ledger.total, "CPU") / UNITS_PER_CPU);
-  }
-
-  /** The waiting process of this job with the fewest tasks. */
-  #findWaiting({ demand, launchKey }: LeaseRequest): PoolWorker | undefined {
-    let best: PoolWorker | undefined;
-    for (const worker of this.#pool.all()) {
-      if (!worker.isWaiting || worker.jobId !== demand.jobId || worker.launchKey !== launchKey || worker.state.kind !== "busy") continue;
-      if (worker.leaseIds.size * SHARED_CLAIMS > 512) continue;
-      if (best === undefined || worker.leaseIds.size < best.leaseIds.size) best = worker;
-    }
-    return best;
-  }
-
-  /** One process is started for each request that could run now, and no more. */
-  #startFor(request: LeaseRequest): void {
-    const starting = this.#pool.countStarting(request.launchKey);
-    let wanting = 0;
-    for (const other of this.#requests.values()) if (other.launchKey === request.launchKey) wanting++;
-    const canRun = Math.max(
-      1,
-      Math.ceil(
-        unitsOf(this.#ledger.available, "CPU") / Math.max(1, unitsOf(resourceSet(Object.entries(request.demand.resources)), "CPU") || 1),
-      ),
-    );
-    for (let i = starting; i < Math.min(wanting, canRun); i++) if (!this.#startWorker(request)) return;
-  }
-
-  #startWorker({ demand, launchKey }: LeaseRequest): boolean {
-    const pauseMs = this.#startFailures.pauseMs(launchKey, this.#clock.nowMs());
-    if (pauseMs > 0) {
-      this.#scheduleIn(pauseMs);
-      return false;
-    }
-    const { execArgv, cwd } = demand.launch;
-    const { envVars, setupHook, workingDir } = demand.runtimeEnv;
-    return this.#pool.start({ execArgv, cwd: workingDir ?? cwd, envVars, setupHook, workingDir }, launchKey) !== undefined;
-  }
-
-  /** A process is there: what waits may start more of its kind. */
-  workerStarted(launchKey: string): void {
-    this.#startFailures.started(launchKey);
-    this.schedule();
-  }
-
-  /** A process ended before it could take work. */
-  workerStartFailed(launchKey: string, cause: DeathCause): void {
-    if (!this.#startFailures.failed(launchKey, cause, this.#clock.nowMs())) return;
-    for (const { leaseId, demand, launchKey: wanted } of [...this.#requests.values()]) {
-      if (wanted !== launchKey) continue;
-      const { setupHook, workingDir } = demand.runtimeEnv;
-      const { kind, exitCode, signal, stderrTail } = cause;
-      this.fail(
-        leaseId,
-        new RaiaError("RUNTIME_ENV_FAILED", { name: demand.name, setupHook, workingDir, cause: kind, exitCode, signal, stderrTail }),
-      );
-    }
-  }
-
-  #scheduleIn(pauseMs: number): void {
-    if (this.#pause !== undefined) return;
-    this.#pause = this.#clock.after(pauseMs, () => {
-      this.#pause = undefined;
-      this.schedule();
-    });
-  }
-
-  // -- ends -------------------------------------------------------------------------------------------------------
-
-  /** The lease is over; the worker may serve another. */
-  release(leaseId: string): GrantedLease | undefined {
-    const lease = this.#granted.get(leaseId);
-    if (lease === undefined) return undefined;
-    this.#granted.delete(leaseId);
-    const { worker, claims, grant } = lease;
-    this.#ledger.release(leaseId);
-    worker.leaseIds.delete(leaseId);
-    worker.waitingLeases.delete(leaseId);
-    if (claims.count > 0) worker.returnClaims(claims.first);
-    if (worker.sharedUnits !== undefined) worker.sharedUnits -= unitsOf(grant.resources, "CPU");
-    this.#pool.tookBack(worker);
-    this.schedule();
-    return lease;
-  }
-
-  block(leaseId: string): void {
-    const lease = this.#granted.get(leaseId);
-    if (lease === undefined) return;
-    this.#ledger.block(leaseId);
-    lease.worker.waitingLeases.add(leaseId);
-    this.#startSpares(lease.request);
-    this.schedule();
-  }
-
-  /**
-   * Tasks that wait are likely to wait for children, whose children will wait: each level needs a process, and starting one
-   * takes longer than the task. As many are started ahead as wait already, within reason.
-   */
-  #startSpares(request: LeaseRequest): void {
-    let waiting = 0;
-    let ready = 0;
-    for (const worker of this.#pool.all()) {
-      if (worker.isWaiting) waiting++;
-      if (worker.launchKey === request.launchKey && (worker.state.kind === "idle" || worker.state.kind === "starting")) ready++;
-    }
-    if (this.#hasTooManyWaiting()) return;
-    for (let missing = Math.min(waiting, MAX_SPARES) - ready; missing > 0; missing--) this.#startWorker(request);
-  }
-
-  unblock(leaseId: string): void {
-    const lease = this.#granted.get(leaseId);
-    if (lease === undefined) return;
-    this.#ledger.unblock(leaseId);
-    lease.worker.waitingLeases.delete(leaseId);
-  }
-
-  /** An actor runs with less than it needed to be placed. */
-  shrink(leaseId: string, resources: Readonly<Record<string, number>>): void {
-    const lease = this.#granted.get(leaseId);
-    if (lease === undefined) return;
-    const grant = this.#ledger.shrink(leaseId, resourceSet(Object.entries(resources)));
-    const { worker } = lease;
-    if (worker.sharedUnits !== undefined) worker.sharedUnits += unitsOf(grant.resources, "CPU") - unitsOf(lease.grant.resources, "CPU");
-    this.#granted.set(leaseId, { ...lease, grant });
-    this.schedule();
-  }
+  // -- looking ----------------------------------------------------------------------------------------------------
 
   /** Why a request waits, for people. */
   explain(leaseId: string): { state: string; position?: number; reasons: string[] } {
     if (this.#granted.has(leaseId)) return { state: "granted", reasons: [] };
-    const request = this.#requests.get(leaseId);
-    if (request === undefined) return { state: "unknown", reasons: [] };
-    const resources = resourceSet(Object.entries(request.demand.resources));
-    const lacks =
-      request.never === undefined ? lacking(resources, this.#ledger.total, this.#ledger.available).map(showLack) : [request.never];
-    const position = [...(this.#byJob.get(request.demand.jobId) ?? [])].indexOf(request);
-    const starting = this.#pool.countStarting(request.launchKey);
+    const lease = this.#queued.get(leaseId);
+    if (lease === undefined) return { state: "unknown", reasons: [] };
+    const { total, available } = this.#ledger;
+    const lacks = lease.never === undefined ? lacking(lease.resources, total, available).map(showLack) : [lease.never];
+    const position = [...(this.#byJob.get(lease.request.demand.jobId) ?? [])].indexOf(lease);
+    const starting = this.#pool.countStarting(lease.launchKey);
     const reasons = lacks.length > 0 ? lacks : [starting > 0 ? `a worker process is starting (${starting})` : "no worker process is free"];
     return { state: "queued", position, reasons };
-  }
-
-  /** Requests and leases of an owner that is gone. */
-  *ofOwner(ownerId: string): Iterable<string> {
-    for (const request of this.#requests.values()) if (request.ownerId === ownerId) yield request.leaseId;
-    for (const lease of this.#granted.values())
-      if (lease.request.ownerId === ownerId && !lease.request.isActor) yield lease.request.leaseId;
   }
 }

@@ -1,0 +1,60 @@
+/** One request for a worker as its node keeps it: what was asked, and where it stands. */
+import type { Timer } from "../base/clock.ts";
+import type { RaiaError } from "../base/errors.ts";
+import { Machine } from "../base/machine.ts";
+import { type ResourceSet, resourceSet, shapeKey } from "../base/resources.ts";
+import type { WorkerDemand } from "../messages/common.ts";
+import { type Holding, type LeaseEffect, type LeaseEvent, type LeaseState, leaseTable } from "./lease-machine.ts";
+import { launchKeyOf } from "./worker-pool.ts";
+
+export interface LeaseRequest {
+  readonly leaseId: string;
+  readonly ownerId: string;
+  readonly demand: WorkerDemand;
+  /** An actor's process: not taken back, not shared with tasks. */
+  readonly isActor: boolean;
+  granted(holding: Holding): void;
+  refused(error: RaiaError): void;
+}
+
+export class Lease {
+  readonly request: LeaseRequest;
+  readonly resources: ResourceSet;
+  /** Which processes can serve it. */
+  readonly launchKey: string;
+  /** What one request of a job cannot get, the next of the same key cannot get either. */
+  readonly shapeKey: string;
+  /** Why this node can never serve it, in words. */
+  readonly never: string | undefined;
+  /** Runs while this node can never serve it. */
+  timer: Timer | undefined;
+  readonly #life = new Machine<LeaseState, LeaseEvent, LeaseEffect>("lease", leaseTable, { kind: "queued" });
+
+  constructor(request: LeaseRequest, never: string | undefined) {
+    const { demand } = request;
+    this.request = request;
+    this.never = never;
+    this.resources = resourceSet(Object.entries(demand.resources));
+    this.launchKey = launchKeyOf(demand);
+    this.shapeKey = `${shapeKey(this.resources)}|${this.launchKey}|${demand.isolation}`;
+  }
+
+  get leaseId(): string {
+    return this.request.leaseId;
+  }
+
+  get state(): LeaseState {
+    return this.#life.state;
+  }
+
+  /** What it has, while it is granted. */
+  get holding(): Holding | undefined {
+    const { state } = this.#life;
+    return state.kind === "granted" || state.kind === "waiting" ? state.holding : undefined;
+  }
+
+  /** @returns what the queue does now */
+  handle(event: LeaseEvent, nowMs: number): readonly LeaseEffect[] {
+    return this.#life.handle(event, nowMs);
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Which process serves a request: an idle one, a shared one with room, one whose tasks all wait; otherwise one is started,
+ * and the request waits for it.
+ */
+import type { Clock, Timer } from "../base/clock.ts";
+import { isDeviceResource, UNITS_PER_ONE, unitsOf } from "../base/resources.ts";
+import type { DeathCause } from "../messages/common.ts";
+import type { Lease } from "./lease.ts";
+import { CLAIMS_PER_WORKER, type PoolWorker, SHARED_CLAIMS } from "./pool-worker.ts";
+import type { ResourceLedger } from "./resource-ledger.ts";
+import { StartFailures } from "./start-failures.ts";
+import type { WorkerPool } from "./worker-pool.ts";
+
+/** Leases of no CPU at all that one process takes. */
+const MAX_FREE_LEASES_PER_PROCESS = 90;
+/** Actors that share a process, however little each takes: what dies with the process stays bounded. */
+const MAX_ACTORS_PER_PROCESS = 2000;
+/** Processes that are started ahead of a tree of tasks at a time. */
+const MAX_SPARES = 4;
+/** Leases of waiting tasks in one process: half of its claim words stay for others. */
+const MAX_WAITING_LEASES = CLAIMS_PER_WORKER / 2 / SHARED_CLAIMS;
+
+export class WorkerFinder {
+  readonly #ledger: ResourceLedger;
+  readonly #pool: WorkerPool;
+  readonly #clock: Clock;
+  readonly #waitingPerCpu: number;
+  readonly #retry: () => void;
+  readonly #startFailures = new StartFailures();
+  /** Until the next start may be tried. */
+  #pause: Timer | undefined;
+
+  /**
+   * @param waitingPerCpu waiting processes, for each CPU, before children run inside waiting ones
+   * @param retry a start that had to wait may be tried now
+   */
+  constructor(ledger: ResourceLedger, pool: WorkerPool, clock: Clock, waitingPerCpu: number, retry: () => void) {
+    this.#ledger = ledger;
+    this.#pool = pool;
+    this.#clock = clock;
+    this.#waitingPerCpu = waitingPerCpu;
+    this.#retry = retry;
+  }
+
+  /** @param queued all requests that wait: as many processes are started as they can use */
+  find(lease: Lease, queued: Iterable<Lease>): PoolWorker | undefined {
+    const { demand, isActor } = lease.request;
+    if (demand.isolation === "shared") {
+      const shared = this.#findShared(lease);
+      if (shared !== undefined) return shared;
+    }
+    const idle = this.#pool.findIdle(lease.launchKey, demand.jobId, !isActor);
+    if (idle !== undefined) {
+      if (demand.isolation === "shared") idle.sharedUnits = 0;
+      return idle;
+    }
+    // Devices are shown to a process as a whole: work that holds one does not run beside others.
+    const hasDevice = Object.keys(demand.resources).some(isDeviceResource);
+    if (!isActor && !hasDevice && this.#hasTooManyWaiting()) {
+      const waiting = this.#findWaiting(lease);
+      if (waiting !== undefined) return waiting;
+    }
+    this.#startFor(lease, queued);
+    return undefined;
+  }
+
+  #findShared({ request: { demand, isActor }, launchKey, resources }: Lease): PoolWorker | undefined {
+    const cpuUnits = unitsOf(resources, "CPU");
+    for (const worker of this.#pool.all()) {
+      if (!worker.isUsable || worker.sharedUnits === undefined || worker.jobId !== demand.jobId || worker.launchKey !== launchKey) continue;
+      if (isActor !== worker.actorIds.size > 0 && worker.leaseIds.size + worker.actorIds.size > 0) continue;
+      if (worker.sharedUnits + cpuUnits > UNITS_PER_ONE) continue;
+      const isFull = isActor ? worker.actorIds.size >= MAX_ACTORS_PER_PROCESS : worker.leaseIds.size >= MAX_FREE_LEASES_PER_PROCESS;
+      if (!isFull) return worker;
+    }
+    return undefined;
+  }
+
+  #hasTooManyWaiting(): boolean {
+    let waiting = 0;
+    for (const worker of this.#pool.all()) if (worker.isWaiting) waiting++;
+    return waiting >= this.#waitingPerCpu * Math.max(1, unitsOf(this.#ledger.total, "CPU") / UNITS_PER_ONE);
+  }
+
+  /** The waiting process of this job with the fewest tasks. */
+  #findWaiting({ request: { demand }, launchKey }: Lease): PoolWorker | undefined {
+    let best: PoolWorker | undefined;
+    for (const worker of this.#pool.all()) {
+      if (!worker.isWaiting || worker.jobId !== demand.jobId || worker.launchKey !== launchKey || worker.state.kind !== "busy") continue;
+      if (worker.leaseIds.size > MAX_WAITING_LEASES) continue;
+      if (best === undefined || worker.leaseIds.size < best.leaseIds.size) best = worker;
+    }
+    return best;
+  }
+
+  /** One process is started for each request that could run now, and no more. */
+  #startFor(lease: Lease, queued: Iterable<Lease>): void {
+    const starting = this.#pool.countStarting(lease.launchKey);
+    let wanting = 0;
+    for (const other of queued) if (other.launchKey === lease.launchKey) wanting++;
+    const canRun = Math.max(1, Math.ceil(unitsOf(this.#ledger.available, "CPU") / Math.max(1, unitsOf(lease.resources, "CPU"))));
+    for (let i = starting; i < Math.min(wanting, canRun); i++) if (!this.#start(lease)) return;
+  }
+
+  /**
+   * Tasks that wait are likely to wait for children, whose children will wait: each level needs a process, and starting one
+   * takes longer than the task. As many are started ahead as wait already, within reason.
+   */
+  startSpares(lease: Lease): void {
+    if (this.#hasTooManyWaiting()) return;
+    let waiting = 0;
+    let ready = 0;
+    for (const worker of this.#pool.all()) {
+      if (worker.isWaiting) waiting++;
+      if (worker.launchKey === lease.launchKey && (worker.state.kind === "idle" || worker.state.kind === "starting")) ready++;
+    }
+    for (let missing = Math.min(waiting, MAX_SPARES) - ready; missing > 0; missing--) this.#start(lease);
+  }
+
+  #start({ request: { demand }, launchKey }: Lease): boolean {
+    const pauseMs = this.#startFailures.pauseMs(launchKey, this.#clock.nowMs());
+    if (pauseMs > 0) {
+      this.#retryIn(pauseMs);
+      return false;
+    }
+    const { execArgv, cwd } = demand.launch;
+    const { envVars, setupHook, workingDir } = demand.runtimeEnv;
+    return this.#pool.start({ execArgv, cwd: workingDir ?? cwd, envVars, setupHook, workingDir }, launchKey) !== undefined;
+  }
+
+  #retryIn(pauseMs: number): void {
+    if (this.#pause !== undefined) return;
+    this.#pause = this.#clock.after(pauseMs, () => {
+      this.#pause = undefined;
+      this.#retry();
+    });
+  }
+
+  workerStarted(launchKey: string): void {
+    this.#startFailures.started(launchKey);
+  }
+
+  /** A process ended before it could take work. @returns whether no further start of its kind is worth trying */
+  workerStartFailed(launchKey: string, cause: DeathCause): boolean {
+    return this.#startFailures.failed(launchKey, cause, this.#clock.nowMs());
+  }
+}
