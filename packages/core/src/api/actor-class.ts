@@ -2,6 +2,7 @@
 import { RaiaError } from "../base/errors.ts";
 import { newActorId } from "../base/ids.ts";
 import type { ActorClient } from "../worker/actor-client.ts";
+import type { ActorName } from "../worker/actor-directory.ts";
 import type { CallTemplate } from "../worker/call.ts";
 import type { ObjectEntry } from "../worker/object-entry.ts";
 import { brand } from "../worker/object-ref.ts";
@@ -84,7 +85,9 @@ export class ActorClassHandle {
       exported,
       options.getIfExists,
     );
-    return makeHandle(runtime, client, shape, scope, registered);
+    const uncertain =
+      options.getIfExists && name !== undefined ? { name, namespace: options.namespace ?? runtime.cluster.namespace } : undefined;
+    return makeHandle(runtime, client, shape, scope, registered, uncertain);
   };
 }
 
@@ -115,6 +118,8 @@ export class ActorRecord {
   /** Counts the handles of an actor that dies with its last; absent for one that was got by name. */
   readonly scope: ObjectEntry | undefined;
   readonly registered: Promise<string>;
+  /** As long as it is not known whether there was an actor of that name before. */
+  uncertainName: ActorName | undefined;
   readonly #methods = new Map<string, ActorMethod>();
 
   constructor(
@@ -123,12 +128,17 @@ export class ActorRecord {
     shape: HandleShape,
     scope: ObjectEntry | undefined,
     registered: Promise<string>,
+    uncertainName: ActorName | undefined,
   ) {
     this.runtime = runtime;
     this.client = client;
     this.shape = shape;
     this.scope = scope;
     this.registered = registered;
+    this.uncertainName = uncertainName;
+    if (uncertainName === undefined) return;
+    const known = (): void => void (this.uncertainName = undefined);
+    registered.then(known, known);
   }
 
   method(name: string): ActorMethod {
@@ -191,8 +201,9 @@ export function makeHandle(
   shape: HandleShape,
   scope: ObjectEntry | undefined,
   registered: Promise<string>,
+  uncertainName?: ActorName,
 ): object {
-  const record = new ActorRecord(runtime, client, shape, scope, registered);
+  const record = new ActorRecord(runtime, client, shape, scope, registered, uncertainName);
   // A fresh target each time: the handle's identity is what the garbage collector watches.
   const handle: object = new Proxy(Object.create(handleTarget) as object, {
     get: (_target, name) => propertyOf(handle, record, name),

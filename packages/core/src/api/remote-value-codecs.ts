@@ -3,6 +3,7 @@ import { RaiaError } from "../base/errors.ts";
 import { addRemoteCodec } from "../worker/remote-values.ts";
 import { addressToPlain, reviveEntry } from "../worker/value-hooks.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
+import type { ActorName } from "../worker/actor-directory.ts";
 import type { HandleShape } from "../worker/handle-shape.ts";
 import { ActorClassHandle, makeHandle, recordOf } from "./actor-class.ts";
 import { contextCodec } from "./call-context.ts";
@@ -34,22 +35,39 @@ export function installRemoteValues(runtime: WorkerRuntime): void {
   });
   runtime.hooks.addCodec("actor", {
     replace(handle, scope, hooks) {
-      const { client, shape, scope: counted } = recordOf(handle);
+      const { client, shape, scope: counted, registered, uncertainName } = recordOf(handle);
       if (counted !== undefined) scope.entries.push(counted);
+      // The receiver asks by the name; that there is none is then its error, as it is ours.
+      if (uncertainName !== undefined) scope.exports.push(registered.then(nothing, nothing));
       return {
         actorId: client.actorId,
         jobId: client.jobId,
         shape,
         counted: counted === undefined ? null : addressToPlain(hooks.table.addressOf(counted)),
+        ...(uncertainName !== undefined && { uncertainName }),
       };
     },
     revive(payload, scope, hooks) {
-      const { actorId, jobId, shape, counted } = payload as { actorId: string; jobId: string; shape: HandleShape; counted: unknown };
+      const { actorId, jobId, shape, counted, uncertainName } = payload as SentHandle;
       if (typeof actorId !== "string" || typeof shape !== "object") throw new RaiaError("PROTOCOL", { reason: "malformed actor handle" });
       const client = runtime.actors.client(actorId, jobId);
-      runtime.actors.watch(client);
       const entry = counted === null ? undefined : reviveEntry(counted, scope, hooks);
-      return makeHandle(runtime, client, shape, entry, Promise.resolve(actorId));
+      if (uncertainName === undefined) {
+        runtime.actors.watch(client);
+        return makeHandle(runtime, client, shape, entry, Promise.resolve(actorId));
+      }
+      const found = runtime.actors.find(client, uncertainName, shape.className);
+      return makeHandle(runtime, client, shape, entry, found, uncertainName);
     },
   });
 }
+
+interface SentHandle {
+  readonly actorId: string;
+  readonly jobId: string;
+  readonly shape: HandleShape;
+  readonly counted: unknown;
+  readonly uncertainName?: ActorName;
+}
+
+function nothing(): void {}

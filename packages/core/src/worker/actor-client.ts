@@ -31,8 +31,8 @@ const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 export class ActorClient implements CallSlotHolder, CallTarget {
   readonly jobId: string;
   #actorId: string;
-  /** Other clients of this process that turned out to call the same actor: they hear what this one hears. */
-  readonly #twins: ActorClient[] = [];
+  /** The client that this process had of the same actor already: what is called through this one goes there. */
+  #elder: ActorClient | undefined;
   readonly #deps: ActorClientDependencies;
   readonly #queue = new Deque<Call>();
   #channel: ActorChannel | undefined;
@@ -53,7 +53,10 @@ export class ActorClient implements CallSlotHolder, CallTarget {
   /** The name belongs to an actor that was there before (`getIfExists`): before the first view comes, this becomes its client. */
   becomes(actorId: string, elder: ActorClient | undefined): void {
     this.#actorId = actorId;
-    if (elder !== undefined) elder.#twins.push(this);
+    if (elder === undefined) return;
+    this.#elder = elder;
+    for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift()) elder.#enqueue(call);
+    elder.#pump();
   }
 
   /** What counts the handles of an actor that dies with its last. */
@@ -65,26 +68,26 @@ export class ActorClient implements CallSlotHolder, CallTarget {
   }
 
   get view(): ActorView | undefined {
-    return this.#view;
+    return this.#elder === undefined ? this.#view : this.#elder.view;
   }
 
   submit(call: Call, exports: readonly Promise<void>[] | undefined): void {
-    call.holder = this;
     this.#pending++;
     if (this.#heldScope === undefined && this.scope !== undefined) {
       this.#heldScope = this.scope;
       this.#deps.busyChanged(this.scope, true);
     }
-    if (this.#view?.state === "dead") {
-      this.#deps.results.fail(call, deadFailure(this.#view, call));
-      return;
-    }
+    (this.#elder ?? this).#send(call, exports);
+  }
+
+  #send(call: Call, exports: readonly Promise<void>[] | undefined): void {
+    call.holder = this;
     if (exports === undefined && call.dependencies === undefined && this.#queue.length === 0 && this.#channel?.canPush) {
       this.#channel.push(call);
       return;
     }
-    call.state = callState.queued;
-    this.#queue.push(call);
+    this.#enqueue(call);
+    if (call.isSettled) return;
     if (exports !== undefined)
       void Promise.all(exports).then(
         () => this.#pump(),
@@ -96,6 +99,17 @@ export class ActorClient implements CallSlotHolder, CallTarget {
       if (entry.owner !== undefined) entry.table.reader.fetch(entry);
     }
     this.#pump();
+  }
+
+  #enqueue(call: Call): void {
+    call.holder = this;
+    // An actor that is dead runs nothing any more, whoever calls.
+    if (this.#view?.state === "dead") {
+      this.#deps.results.fail(call, deadFailure(this.#view, call));
+      return;
+    }
+    call.state = callState.queued;
+    this.#queue.push(call);
   }
 
   callSettled(): void {
@@ -112,6 +126,10 @@ export class ActorClient implements CallSlotHolder, CallTarget {
   }
 
   #pump(): void {
+    if (this.#elder !== undefined) {
+      this.#elder.#pump();
+      return;
+    }
     for (;;) {
       const call = this.#queue.peek();
       if (call === undefined || (!call.isSettled && !this.#channel?.canPush)) return;
@@ -127,9 +145,12 @@ export class ActorClient implements CallSlotHolder, CallTarget {
 
   /** Control says how the actor stands. Views of older incarnations are not news. */
   update(view: ActorView): void {
+    if (this.#elder !== undefined) {
+      this.#elder.update(view);
+      return;
+    }
     if (this.#view !== undefined && (view.incarnation < this.#view.incarnation || this.#view.state === "dead")) return;
     this.#view = view;
-    for (const twin of this.#twins) twin.update(view);
     if (view.state === "alive" && view.address !== undefined) {
       if (this.#channel === undefined || this.#channel.incarnation < view.incarnation) void this.#connect(view.address, view.incarnation);
     } else if (view.state === "restarting") {

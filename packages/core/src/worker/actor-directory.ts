@@ -23,6 +23,11 @@ export interface ActorDirectoryDependencies {
   readonly links: WorkerLinks;
 }
 
+export interface ActorName {
+  readonly name: string;
+  readonly namespace: string;
+}
+
 export interface CreatedActor {
   readonly client: ActorClient;
   /** Counts the handles. */
@@ -79,13 +84,7 @@ export class ActorDirectory {
       const args = dependencies.length > 0 ? writer.withDependencies(encoded) : encoded.args.subarray(encoded.argsStart, encoded.argsEnd);
       return this.#register(spec, args, getIfExists);
     });
-    registered.then(
-      (actorId) => {
-        if (actorId !== spec.actorId) this.#joinElder(client, actorId);
-        this.watch(client);
-      },
-      (error: unknown) => client.update(notCreated(spec, error)),
-    );
+    this.#follow(client, registered, spec.className);
     if (spec.name === undefined && !spec.detached) {
       scope.onOutOfScope = [
         () => {
@@ -114,10 +113,39 @@ export class ActorDirectory {
     return reply.actorId;
   }
 
+  /**
+   * A handle came that was sent before its maker knew whether it made the actor of that name or found it (`getIfExists`):
+   * the name is registered by now, and says which actor it is.
+   *
+   * @returns the actor's id
+   */
+  async find(client: ActorClient, { name, namespace }: ActorName, className: string): Promise<string> {
+    const found = this.#cluster.control.getActorByName({ name, namespace }).then(
+      ({ actorId }) => actorId,
+      (error: unknown) => {
+        // It is not registered yet: then it is made as what its maker calls it, or there will be none.
+        if (RaiaError.is(error, "ACTOR_NOT_FOUND")) return client.actorId;
+        throw error;
+      },
+    );
+    this.#follow(client, found, className);
+    return found;
+  }
+
+  #follow(client: ActorClient, registered: Promise<string>, className: string): void {
+    registered.then(
+      (actorId) => {
+        if (actorId !== client.actorId) this.#joinElder(client, actorId);
+        this.watch(client);
+      },
+      (error: unknown) => this.#tell(client, notCreated(client.actorId, className, error)),
+    );
+  }
+
   /** The actor was there before this client asked for one of its name. */
   #joinElder(client: ActorClient, actorId: string): void {
     const elder = this.#clients.get(actorId);
-    this.#clients.delete(client.actorId);
+    if (this.#clients.get(client.actorId) === client) this.#clients.delete(client.actorId);
     if (elder === undefined) this.#clients.set(actorId, client);
     client.becomes(actorId, elder);
   }
@@ -128,18 +156,25 @@ export class ActorDirectory {
     this.#cluster.control.watchActor({ actorId: client.actorId }).then(
       ({ view }) => {
         // A change that arrived in the same turn was told already, since changes need no promise; it is the newer word.
-        if (client.view === undefined) client.update(view);
+        if (client.view === undefined) this.#tell(client, view);
       },
       (error: unknown) => {
         if (this.#cluster.isLeaving) return;
         const facts = RaiaError.is(error) ? error.facts : {};
-        client.update({ actorId: client.actorId, state: "dead", incarnation: 1, cause: { kind: "unknown-actor", facts } });
+        this.#tell(client, { actorId: client.actorId, state: "dead", incarnation: 1, cause: { kind: "unknown-actor", facts } });
       },
     );
   }
 
   update(view: Infer<typeof ActorView>): void {
-    this.#clients.get(view.actorId)?.update(view);
+    const client = this.#clients.get(view.actorId);
+    if (client !== undefined) this.#tell(client, view);
+  }
+
+  /** Of a dead actor there is no more news: its handles keep what they need, and who gets another handle asks again. */
+  #tell(client: ActorClient, view: Infer<typeof ActorView>): void {
+    client.update(view);
+    if (view.state === "dead" && this.#clients.get(client.actorId) === client) this.#clients.delete(client.actorId);
   }
 
   shutdown(): void {
@@ -147,7 +182,7 @@ export class ActorDirectory {
   }
 }
 
-function notCreated({ actorId, className }: Omit<ActorSpec, "args">, error: unknown): Infer<typeof ActorView> {
+function notCreated(actorId: string, className: string, error: unknown): Infer<typeof ActorView> {
   const { code, facts } = RaiaError.is(error) ? error : new RaiaError("ACTOR_DIED", { actor: className, reason: String(error) });
   const kind = code === "ACTOR_NAME_TAKEN" ? "name-taken" : "not-created";
   return { actorId, state: "dead", incarnation: 1, cause: { kind, facts: { ...facts, code } } };

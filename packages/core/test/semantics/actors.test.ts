@@ -10,6 +10,7 @@ import {
   get,
   getActor,
   kill,
+  listActors,
   type ObjectRef,
   put,
   type RaiaError,
@@ -301,6 +302,22 @@ describe("names", () => {
         5000,
       ),
     );
+  });
+
+  test("getIfExists: its handle may be sent before it is known which actor it is", async () => {
+    const ask = remote((actor: ActorHandle<Counter>, by: number) => get(actor.add.remote(by)));
+    const made = Array.from({ length: 3 }, () => remote(Counter).options({ name: "sent", getIfExists: true, numCpus: 0 }).remote(10));
+    const [first, second, third] = made;
+    assert.ok(first !== undefined && second !== undefined && third !== undefined);
+    const sums = await get([ask.remote(second, 1), ask.remote(third, 1), first.add.remote(1), second.add.remote(1), third.add.remote(1)]);
+    assert.deepEqual(
+      sums.toSorted((a, b) => a - b),
+      [11, 12, 13, 14, 15],
+    );
+    const alive = (await listActors()).filter(({ name, state }) => name === "sent" && state !== "dead");
+    assert.equal(alive.length, 1);
+    await kill(third);
+    await assert.rejects(get(second.add.remote(1)), { code: "ACTOR_DIED" });
   });
 
   test("a namespace of its own", async () => {
