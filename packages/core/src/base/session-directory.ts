@@ -20,6 +20,8 @@ export interface SessionDirectory {
   readonly logsPath: string;
   /** @throws {RaiaError} SESSION_DIRECTORY when the path is longer than a socket's may be */
   socketPath(name: string): string;
+  /** Deletes what a process that was shot listened on; an address that is no socket of this session is left alone. */
+  removeSocket(address: string): void;
   /** Notes what other processes of this user need to find the session, such as an address. Replaces what was noted before. */
   publish(facts: SessionFacts): void;
   /** Deletes the directory with all that is in it. Safe to repeat. */
@@ -86,7 +88,10 @@ export function adoptSessionDirectory(environment: SessionEnvironment, path: str
 }
 
 /** The directory of a session that another process made, and publishes and removes, after the same checks. */
-export function joinSessionDirectory(environment: SessionEnvironment, path: string): Omit<SessionDirectory, "publish" | "remove"> {
+export function joinSessionDirectory(
+  environment: SessionEnvironment,
+  path: string,
+): Omit<SessionDirectory, "publish" | "remove" | "removeSocket"> {
   return adoptSessionDirectory(environment, path);
 }
 
@@ -159,6 +164,9 @@ function openSession(environment: SessionEnvironment, path: string): SessionDire
       if (bytes > MAX_SOCKET_PATH_BYTES)
         throw refuse(socketPath, `is ${bytes} bytes long; a socket's path has at most ${MAX_SOCKET_PATH_BYTES}`);
       return socketPath;
+    },
+    removeSocket(address) {
+      if (dirname(address) === path && lstatSync(address, { throwIfNoEntry: false })?.isSocket() === true) rmSync(address, { force: true });
     },
     publish(facts) {
       const record: SessionRecord = { mark: processMark(process.pid), madeAtMs, facts };

@@ -100,6 +100,9 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
     connected: (connection) => {
       if (connection.peerId === identity.peerId || connection.peerAddress !== address) control.attach(connection);
       node.attach(connection);
+      const { peerAddress } = connection;
+      // A process that is shot leaves its socket behind; thousands would fill the directory.
+      if (peerAddress !== address) connection.onClosed(() => session.removeSocket(peerAddress));
     },
   });
   watchMemory({ node, clock, probe, kernelKills, killAbove: options.memoryKillAbove ?? thresholdOf(process.env) });

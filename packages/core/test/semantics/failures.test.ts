@@ -1,10 +1,11 @@
 /** Tasks that are lost, retried, cancelled or too slow. Codes C-1 to C-3: kills at chosen moments. */
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { describe, test } from "node:test";
 import { testCluster } from "@raia/testing/fixtures/cluster";
 import { eventually } from "@raia/testing/fixtures/eventually";
 import { isRaised, note, notes, raise, spinUntilRaised, whenNoted, whenRaised } from "@raia/testing/fixtures/signals";
-import { cancel, get, type RaiaError, remote, runtimeContext } from "../../src/index.ts";
+import { cancel, get, listWorkers, type RaiaError, remote, runtimeContext } from "../../src/index.ts";
 
 const cluster = testCluster();
 
@@ -72,6 +73,22 @@ describe("deaths and retries", () => {
       process.kill(pid, "SIGKILL");
     }
     assert.equal(notes(log).length, 10);
+  });
+
+  test("a process that was shot leaves no socket in the session's directory", async () => {
+    const askPid = remote(() => process.pid);
+    const sockets = (): string[] =>
+      readdirSync(cluster.directory, { recursive: true, withFileTypes: true }).flatMap((entry) => (entry.isSocket() ? [entry.name] : []));
+    for (let round = 0; round < 5; round++) process.kill(await get(askPid.remote()), "SIGKILL");
+    await get(askPid.remote());
+    const own = async (): Promise<string[]> =>
+      (await listWorkers()).map(({ kind, workerId }) => `${kind === "driver" ? "d" : "w"}-${workerId.slice(0, 16)}`);
+    const isClean = async (): Promise<boolean> => {
+      const living = ["head", ...(await own())];
+      return sockets().every((name) => living.includes(name));
+    };
+    assert.ok(await eventually(isClean, 10_000), sockets().join(" "));
+    assert.ok(sockets().includes("head"));
   });
 
   test("process.exit in a task is a death with its exit code", async () => {
