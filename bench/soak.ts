@@ -19,7 +19,8 @@ async function main(args: readonly string[]): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
   const result = await runSoak(options, interrupted.signal, process.stderr.isTTY ? liveLine() : minuteLines());
   if (process.stderr.isTTY) process.stderr.write("\n");
-  process.stdout.write(options.isJson ? `${json(result, options.seed)}\n` : summary(result));
+  if (options.isJson) process.stdout.write(`${json(result, options.seed)}\n`);
+  (options.isJson ? process.stderr : process.stdout).write(summary(result));
   return reasonsOf(result).length === 0 ? 0 : 1;
 }
 

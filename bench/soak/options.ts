@@ -21,7 +21,7 @@ was wrong, hung or grew. Ctrl-C ends it early, with its summary.
   --kills-per-minute N   how many workers are shot (50)
   --seed N               of the order of operations and of who is shot (a fresh one)
   --lanes N              operations at a time (6)
-  --json                 the summary as JSON, with all samples
+  --json                 the summary as JSON, with all samples; as text it goes to standard error
   --help                 this text
 
 The exit status is 1 when a result was wrong, an operation hung, a figure grew, or something was left behind.
