@@ -306,7 +306,7 @@ export class ObjectReader {
       case objectState.value:
         return entry.payload;
       case objectState.bytes:
-        return this.#decode(entry.payload as Uint8Array, false);
+        return this.#decode(entry, entry.payload as Uint8Array, false);
       case objectState.stored:
         return this.#readStored(entry);
       default:
@@ -316,7 +316,7 @@ export class ObjectReader {
 
   async #readStored(entry: ObjectEntry): Promise<unknown> {
     const bytes = await this.#large.read(this.#table.idOf(entry), entry.payload as StoredAt, currentContext());
-    return this.#decode(bytes, true);
+    return this.#decode(entry, bytes, true);
   }
 
   async #throw(entry: ObjectEntry): Promise<never> {
@@ -326,7 +326,7 @@ export class ObjectReader {
     throw new RaiaError(failure.code, failure.facts, cause === undefined ? undefined : { cause });
   }
 
-  #decode(bytes: Uint8Array, share: boolean): unknown {
+  #decode(entry: ObjectEntry, bytes: Uint8Array, share: boolean): unknown {
     if (!mayHoldRefs(bytes, 0)) return decodeValue(bytes, 0, bytes.byteLength, this.#hooks, share);
     const scope = this.#hooks.beginDecode();
     let value: unknown;
@@ -335,9 +335,13 @@ export class ObjectReader {
     } finally {
       scope.end();
     }
-    // The container is still held by this read, so its refs are safe until their owners know of us.
-    if (scope.fresh.length > 0) return this.#table.registerBorrows(scope.fresh).then(() => value);
-    return value;
+    if (scope.fresh.length === 0) return value;
+    // While the container is held the refs in it are safe; its own ref may be dropped before their owners know of us.
+    this.#table.hold(entry);
+    return this.#table
+      .registerBorrows(scope.fresh)
+      .then(() => value)
+      .finally(() => this.#table.dropHold(entry));
   }
 
   whenStored(entry: ObjectEntry): Promise<void> {

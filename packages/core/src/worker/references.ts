@@ -199,7 +199,7 @@ export class ReferenceTable {
   }
 
   #maybeGone(entry: ObjectEntry): void {
-    if (entry.handles > 0 || entry.holds > 0 || entry.gone || (entry.borrowers !== undefined && entry.borrowers.size > 0)) return;
+    if (entry.handles > 0 || entry.holds > 0 || entry.gone || isBorrowed(entry)) return;
     entry.gone = true;
     if (entry.owner === undefined) this.#forgetOwned(entry);
     else this.#forgetBorrowed(entry, entry.owner);
@@ -258,12 +258,15 @@ export class ReferenceTable {
     for (const inner of nested) this.dropHold(inner);
   }
 
-  /** free(): the value goes although refs remain; they reject with OBJECT_FREED from now on. */
+  /**
+   * free(): the value goes although refs remain; they reject with OBJECT_FREED from now on. The refs inside it are kept
+   * for those who were given the value before and have not told their owners yet.
+   */
   free(entry: ObjectEntry): void {
     if (entry.owner !== undefined || entry.gone) return;
     if (entry.state === objectState.stored) this.#need().freeStored(this.idOf(entry), entry);
     else if (entry.state === objectState.pending) this.#need().abandoned(entry);
-    this.#releaseNested(entry);
+    if (entry.holds === 0 && !isBorrowed(entry)) this.#releaseNested(entry);
     entry.settle(objectState.failure, { code: "OBJECT_FREED", facts: { object: this.idOf(entry) } });
   }
 
@@ -295,6 +298,23 @@ export class ReferenceTable {
     }
   }
 
+  /** All that a borrower holds, whatever was said before. @returns the sequences that are not (or no more) ours */
+  setBorrows(borrowerId: string, sequences: readonly number[]): number[] {
+    const unknown = this.addBorrower(borrowerId, sequences);
+    const held = new Set(sequences);
+    this.removeBorrower(
+      borrowerId,
+      [...this.#exported.keys()].filter((sequence) => !held.has(sequence)),
+    );
+    return unknown;
+  }
+
+  /** Whether that process holds something of ours. @complexity O(n) in what others know of */
+  isBorrower(borrowerId: string): boolean {
+    for (const { borrowers } of this.#exported.values()) if (borrowers?.has(borrowerId)) return true;
+    return false;
+  }
+
   /** A process is gone, and with it all that it borrowed of us. */
   borrowerDied(borrowerId: string): void {
     for (const entry of [...this.#exported.values()]) {
@@ -307,6 +327,19 @@ export class ReferenceTable {
   ownerDied(workerId: string): void {
     for (const entry of [...(this.#borrowedBy.get(workerId) ?? [])]) {
       if (!entry.isSettled) this.#failBorrowed(entry, "OWNER_DIED");
+    }
+  }
+
+  /** What this process holds of that owner. */
+  borrowedFrom(workerId: string): number[] {
+    return [...(this.#borrowedBy.get(workerId) ?? [])].map(({ sequence }) => sequence);
+  }
+
+  /** Its owner knows some of what we hold no more. */
+  borrowsUnknown(workerId: string, sequences: readonly number[]): void {
+    const unknown = new Set(sequences);
+    for (const entry of [...(this.#borrowedBy.get(workerId) ?? [])]) {
+      if (unknown.has(entry.sequence) && !entry.isSettled) this.#failBorrowed(entry, "UNKNOWN_REF");
     }
   }
 
@@ -330,6 +363,10 @@ export class ReferenceTable {
   #need(): ReferenceEffects {
     return this.#effects as ReferenceEffects;
   }
+}
+
+function isBorrowed({ borrowers }: ObjectEntry): boolean {
+  return borrowers !== undefined && borrowers.size > 0;
 }
 
 function borrowKey(ownerId: string, sequence: number): string {
