@@ -21,6 +21,12 @@ export const BorrowsAdded = message(83, "BorrowsAdded", { unknown: list(u53) });
 /** The sender holds these no more. */
 export const RemoveBorrower = message(84, "RemoveBorrower", { borrowerId: str, sequences: list(u53) });
 
+/**
+ * All that the sender holds of this owner. Sent first on a connection that replaces a lost one, which may have lost both
+ * kinds of news; answered as AddBorrower is.
+ */
+export const BorrowsHeld = message(92, "BorrowsHeld", { borrowerId: str, sequences: list(u53) });
+
 /** free(): the value goes, though refs remain. */
 export const FreeOwned = message(85, "FreeOwned", { sequences: list(u53) });
 /** cancel() by somebody who borrows the ref. */
@@ -65,6 +71,7 @@ export const ownerService = service("owner", {
   getObject: unary(GetObject, ObjectReply),
   addBorrower: unary(AddBorrower, BorrowsAdded),
   removeBorrower: oneWay(RemoveBorrower),
+  borrowsHeld: unary(BorrowsHeld, BorrowsAdded),
   freeOwned: oneWay(FreeOwned),
   cancelOwned: oneWay(CancelOwned),
   listOwned: unary(ListOwned, OwnedList),

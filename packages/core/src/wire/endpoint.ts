@@ -7,6 +7,9 @@ import { Connection, type ConnectionCounters, type Identity } from "./connection
 import { MAX_FRAME_BYTES } from "./frame.ts";
 import type { ByteStream, Listener, Transport } from "./transport.ts";
 
+/** A peer that is never done greeting is as good as gone. */
+const MAX_GREETINGS = 5;
+
 export interface EndpointEvents {
   /** Adds the services that this process offers. Called before the peer's first call is read. */
   connected(connection: Connection): void;
@@ -75,6 +78,22 @@ export class Endpoint {
     };
     dialling.then((connection) => connection.onClosed(forget), forget);
     return dialling;
+  }
+
+  /**
+   * As `dial`, for peers of this cluster: a connection that is lost while it greets is made again.
+   *
+   * @throws {RaiaError} CONNECTION_LOST when nobody listens any more: that process is gone
+   */
+  async reach(address: string): Promise<Connection> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.dial(address);
+      } catch (error) {
+        const isLost = RaiaError.is(error, "CONNECTION_LOST") && error.facts["during"] === "greeting";
+        if (!isLost || attempt === MAX_GREETINGS) throw error;
+      }
+    }
   }
 
   async #dialNew(address: string): Promise<Connection> {

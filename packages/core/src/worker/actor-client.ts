@@ -7,7 +7,7 @@ import type { Infer } from "../wire/schema.ts";
 import { Deque } from "../base/deque.ts";
 import type { ErrorCode, Facts } from "../base/errors.ts";
 import type { ActorView as ActorViewType } from "../messages/control.ts";
-import { type Call, type CallSlotHolder, type CallTarget, callState } from "./call.ts";
+import { type Call, type CallFailure, type CallSlotHolder, type CallTarget, callState } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults, ResultOrigin } from "./call-results.ts";
 import { type ObjectEntry, objectState } from "./object-entry.ts";
@@ -187,27 +187,39 @@ export class ActorClient implements CallSlotHolder, CallTarget {
     this.#channel = undefined;
     const lost = channel.takeAll().sort((a, b) => a.sequence - b.sequence);
     for (const call of lost.reverse()) {
-      if (call.isSettled) continue;
+      if (call.isSettled) {
+        this.#deps.results.freeUnreported(call);
+        continue;
+      }
       if (call.retriesLeft !== 0 && this.#view?.state !== "dead") {
         if (call.retriesLeft > 0) call.retriesLeft--;
         call.attempt++;
         call.state = callState.queued;
         call.holder = this;
         this.#queue.unshift(call);
-      } else if (this.#view?.state === "dead") {
-        this.#deps.results.fail(call, deadFailure(this.#view, call));
-      } else {
-        this.#deps.results.fail(call, {
-          code: "ACTOR_UNAVAILABLE",
-          facts: { actor: this.actorId.slice(0, 8), method: call.template.name, ...causeFacts(this.#view) },
-        });
+        continue;
       }
+      this.#deps.results.fail(call, this.#view?.state === "dead" ? deadFailure(this.#view, call) : this.#unavailable(call));
+      this.#deps.results.freeUnreported(call);
     }
   }
 
-  /** The connection broke. What becomes of the calls depends on what control says next, which comes as a view. */
+  #unavailable(call: Call): CallFailure {
+    return {
+      code: "ACTOR_UNAVAILABLE",
+      facts: { actor: this.actorId.slice(0, 8), method: call.template.name, ...causeFacts(this.#view) },
+    };
+  }
+
+  /**
+   * The connection broke. As a rule the process has died, and what becomes of the calls depends on what control says next,
+   * which comes as a view. If it can be dialled again the actor lives, and what was under way is lost or sent again.
+   */
   channelClosed(channel: ActorChannel): void {
-    if (this.#channel === channel && this.#view?.state !== "alive") this.#lose();
+    if (this.#channel !== channel) return;
+    const view = this.#view;
+    if (view?.state !== "alive" || view.address === undefined) this.#lose();
+    else if (view.incarnation === channel.incarnation) void this.#connect(view.address, view.incarnation);
   }
 
   retryAfterError(call: Call, bytes: Buffer, start: number, end: number): boolean {

@@ -57,7 +57,9 @@ export class ActorRun implements CallOrigin {
   }
 
   closed(): void {
-    // Calls that have begun go on: an actor's state must not depend on whether its caller lives. Their results go nowhere.
+    // Calls that have begun go on: an actor's state must not depend on whether its caller lives. Their results go nowhere;
+    // a stream has nobody left to read it.
+    for (const execution of this.#open.values()) execution.stopStream();
     this.#open.clear();
   }
 }

@@ -14,6 +14,9 @@ export interface ResultOrigin {
   refsTaken(handover: number): void;
 }
 
+/** Items of a stream that may be in the store while the word of them is lost: those that fit the wire at a time. */
+const MAX_UNREPORTED_ITEMS = 32;
+
 export class CallResults {
   readonly #table: ReferenceTable;
   readonly #hooks: RuntimeValueHooks;
@@ -45,9 +48,13 @@ export class CallResults {
 
   /** The worker died: what it had stored for a call that needs it no more, and not told us of, would stay. */
   freeUnreported(call: Call): void {
-    if (call.stream !== undefined) this.#freeStored(this.#table.idAt(call.sequence + 1 + call.stream.received));
+    if (call.stream !== undefined) this.#freeUnreportedItems(call, call.stream.received);
     else
       for (const entry of call.returns ?? [call.entry]) if (entry.state !== objectState.stored) this.#freeStored(this.#table.idOf(entry));
+  }
+
+  #freeUnreportedItems({ sequence }: Call, received: number): void {
+    for (let index = received; index < received + MAX_UNREPORTED_ITEMS; index++) this.#freeStored(this.#table.idAt(sequence + 1 + index));
   }
 
   fail(call: Call, failure: CallFailure): void {

@@ -49,6 +49,7 @@ export class OwnerServer {
         );
       },
       addBorrower: ({ borrowerId, sequences }) => ({ unknown: this.#table.addBorrower(borrowerId, sequences) }),
+      borrowsHeld: ({ borrowerId, sequences }) => ({ unknown: this.#table.setBorrows(borrowerId, sequences) }),
       removeBorrower: ({ borrowerId, sequences }) => this.#table.removeBorrower(borrowerId, sequences),
       freeOwned: ({ sequences }) => {
         for (const sequence of sequences) {

@@ -2,6 +2,7 @@
  * What a call gave, on its way to the caller: small values ride in the answer, large ones go to the store first, refs are
  * held until the caller holds them.
  */
+import type { Clock } from "../base/clock.ts";
 import { ByteWriter } from "../base/byte-writer.ts";
 import { type ErrorCode, RaiaError } from "../base/errors.ts";
 import { objectIdOf } from "../base/ids.ts";
@@ -36,18 +37,23 @@ interface Handover {
   readonly entries: readonly ObjectEntry[];
 }
 
+/** How long the refs in a result stay held after the caller's connection has gone. */
+const HANDOVER_GRACE_MS = 2000;
+
 export class ResultWriter {
   readonly #place: ErrorPlace;
   readonly #hooks: RuntimeValueHooks;
   readonly #large: LargeResults;
   readonly #writer = new ByteWriter(4096);
+  readonly #clock: Clock;
   readonly #handovers = new Map<number, Handover>();
   readonly #watched = new WeakSet<Connection>();
   #nextHandover = 1;
   /** Parts of the result that is being written, which have no room yet. */
   readonly #unstored: Promise<void>[] = [];
 
-  constructor(place: ErrorPlace, hooks: RuntimeValueHooks, large: LargeResults) {
+  constructor(place: ErrorPlace, hooks: RuntimeValueHooks, large: LargeResults, clock: Clock) {
+    this.#clock = clock;
     this.#place = place;
     this.#hooks = hooks;
     this.#large = large;
@@ -208,9 +214,12 @@ export class ResultWriter {
   #watch(connection: Connection): void {
     if (this.#watched.has(connection)) return;
     this.#watched.add(connection);
-    connection.onClosed(() => {
-      for (const [number, held] of this.#handovers) if (held.connection === connection) this.refsTaken(number);
-    });
+    // A caller that has lost its connection only may have the result, and be about to tell the owners of the refs in it.
+    connection.onClosed(() =>
+      this.#clock.after(HANDOVER_GRACE_MS, () => {
+        for (const [number, held] of this.#handovers) if (held.connection === connection) this.refsTaken(number);
+      }),
+    );
   }
 
   /** Results whose refs are held here for their callers. */

@@ -35,6 +35,8 @@ const IDLE_LEASE_MS = 500;
 const REBALANCE_MS = 5;
 /** How long to wait for the node's word on why a worker died, once its connection is gone. */
 const DEATH_WORD_MS = 2000;
+/** How long it may take from there until a process that was to be killed is gone. */
+const KILL_WORD_MS = 10_000;
 /** Leases wanted at a time for one shape, however much is queued. */
 const MAX_LEASES_PER_SHAPE = 1024;
 
@@ -58,10 +60,10 @@ export class TaskSubmitter {
   }
 
   /** @param cpuSlots how many of these the cluster could run at a time, to know how many leases are worth asking for */
-  shape(key: string, demand: WorkerDemand, cpuSlots: number): Shape {
+  shape(key: string, demand: WorkerDemand, cpuSlots: number, isAlone = false): Shape {
     let shape = this.#shapes.get(key);
     if (shape === undefined) {
-      shape = new Shape(key, demand, Math.min(MAX_LEASES_PER_SHAPE, Math.max(1, cpuSlots)));
+      shape = new Shape(key, demand, Math.min(MAX_LEASES_PER_SHAPE, Math.max(1, cpuSlots)), isAlone);
       this.#shapes.set(key, shape);
     }
     return shape;
@@ -374,11 +376,11 @@ export class TaskSubmitter {
 
   async #sortOut(shape: Shape, lease: LeaseChannel): Promise<void> {
     const begunTogether = this.#countBegun(lease);
+    await this.#awaitDeathWord(lease, DEATH_WORD_MS);
     if (lease.deathCause === undefined && !this.#shuttingDown) {
-      const stop = new AbortController();
-      this.#deathWords.set(lease, () => stop.abort());
-      await sleep(this.#clock, DEATH_WORD_MS, stop.signal);
-      this.#deathWords.delete(lease);
+      // The process lives, and cannot be reached: no second attempt may begin before the first is sure to be over.
+      this.#calls.kill(lease.grant.leaseId, 0, "its connection was lost");
+      await this.#awaitDeathWord(lease, KILL_WORD_MS);
     }
     this.#forget(shape, lease);
     const cause: DeathCause = lease.deathCause ?? { kind: "unknown", pid: lease.grant.pid };
@@ -404,9 +406,18 @@ export class TaskSubmitter {
     this.#schedule(shape);
   }
 
+  async #awaitDeathWord(lease: LeaseChannel, longestMs: number): Promise<void> {
+    if (lease.deathCause !== undefined || this.#shuttingDown) return;
+    const stop = new AbortController();
+    this.#deathWords.set(lease, () => stop.abort());
+    await sleep(this.#clock, longestMs, stop.signal);
+    this.#deathWords.delete(lease);
+  }
+
   /** The same work in a process of its own: for calls that may have brought down the one they shared. */
   #aloneShape(shape: Shape): Shape {
-    return this.shape(`${shape.key}|alone`, { ...shape.demand, isolation: "process" }, shape.maxLeases);
+    if (shape.isAlone) return shape;
+    return this.shape(`${shape.key}|alone`, { ...shape.demand, isolation: "process" }, shape.maxLeases, true);
   }
 
   /** The node wants the lease back: it goes when nothing runs on it. */
@@ -498,6 +509,8 @@ export class Shape {
   readonly key: string;
   readonly demand: WorkerDemand;
   readonly maxLeases: number;
+  /** For calls that may have brought down a process which they shared. */
+  readonly isAlone: boolean;
   readonly queue = new Deque<Call>();
   readonly leases: LeaseChannel[] = [];
   readonly requests = new Set<string>();
@@ -505,8 +518,9 @@ export class Shape {
   isScheduled = false;
   timer: Timer | undefined;
 
-  constructor(key: string, demand: WorkerDemand, maxLeases: number) {
+  constructor(key: string, demand: WorkerDemand, maxLeases: number, isAlone: boolean) {
     this.key = key;
+    this.isAlone = isAlone;
     this.demand = demand;
     this.maxLeases = maxLeases;
   }

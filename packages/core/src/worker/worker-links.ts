@@ -15,7 +15,7 @@ export class WorkerLinks {
   }
 
   async dial(address: string): Promise<WorkerLink> {
-    const connection = await this.#endpoint.dial(address);
+    const connection = await this.#endpoint.reach(address);
     let link = this.#links.get(connection);
     if (link === undefined) {
       link = new WorkerLink(connection, this.#spinner);

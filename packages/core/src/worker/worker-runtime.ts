@@ -152,7 +152,7 @@ export class WorkerRuntime {
     this.#executor = new Executor({
       functions: this.functions,
       args: new ArgumentReader(this.hooks, store),
-      results: new ResultWriter({ pid: this.pid, nodeId: () => cluster.nodeId }, this.hooks, store),
+      results: new ResultWriter({ pid: this.pid, nodeId: () => cluster.nodeId }, this.hooks, store, clock),
       clock,
       events,
       endScope: (task) => store.endScope(task),
@@ -247,8 +247,18 @@ export class WorkerRuntime {
 
   #connected(connection: Connection): void {
     connection.serve(ownerService, this.#ownerServer.handlers());
-    connection.onClosed(() => this.table.borrowerDied(connection.peerId));
+    connection.onClosed(() => this.clock.soon(() => void this.#peerLost(connection)));
     this.#tasks?.attach(connection);
+  }
+
+  /** It may have died, or lost this one connection only: then it says what it holds of us when it has dialled again. */
+  async #peerLost({ peerId, peerAddress }: Connection): Promise<void> {
+    if (!this.table.isBorrower(peerId)) return;
+    try {
+      await this.#endpoint.reach(peerAddress);
+    } catch {
+      this.table.borrowerDied(peerId);
+    }
   }
 
   #functionCalls(): ConstructorParameters<typeof FunctionTable>[0] {
@@ -265,7 +275,7 @@ export class WorkerRuntime {
     return new ObjectReader(
       this.table,
       store,
-      { getObject: async (owner, sequence) => (await this.#owners.dial(owner)).getObject({ sequence }) },
+      { getObject: (owner, sequence) => this.#owners.ask(owner, (client) => client.getObject({ sequence })) },
       this.hooks,
       (bytes, callSite) => reviveError(bytes, this.hooks, callSite),
       this.clock,
@@ -280,7 +290,8 @@ export class WorkerRuntime {
     const borrowerId = this.cluster.self.workerId;
     return {
       freeStored: (objectId) => store.free(objectId),
-      addBorrows: async (owner, sequences) => (await (await this.#owners.dial(owner)).addBorrower({ borrowerId, sequences })).unknown,
+      addBorrows: async (owner, sequences) =>
+        (await this.#owners.ask(owner, (client) => client.addBorrower({ borrowerId, sequences }))).unknown,
       removeBorrows: (owner, sequences) => this.#owners.tell(owner, (client) => client.removeBorrower({ borrowerId, sequences })),
       sharedChanged: (owns) => {
         const { isJoined, isLeaving, process, node } = this.cluster;
