@@ -1,19 +1,21 @@
 /** Whole clusters in one thread: some seeds of every kind of run, and proof that a broken promise would be seen. */
 import assert from "node:assert/strict";
-import { describe, mock, test } from "node:test";
-import { ReferenceTable, ResourceLedger, StoreServer } from "@raia/core/internal";
+import { describe, test } from "node:test";
 import { failedSeeds } from "../src/sim/failed-seeds.ts";
+import { plantedBugs } from "../src/sim/planted-bugs.ts";
 import { runSeed } from "../src/sim/run-seed.ts";
 import { firstSeedOfTree } from "../src/sim/seeds-of-tree.ts";
+import { SimCounts } from "../src/sim/sim-counts.ts";
 
 /** What a test run may spend on seeds that it has not tried before. */
 const BUDGET_MS = 10_000;
 const MAX_SEEDS_TO_CATCH = 1000;
 
-async function assertHolds(seed: number, found?: string): Promise<void> {
-  const { failure } = await runSeed(seed);
+async function assertHolds(seed: number, found?: string): Promise<SimCounts> {
+  const { failure, counts } = await runSeed(seed);
   const once = found === undefined ? "" : ` (once: ${found})`;
-  assert.equal(failure, undefined, `npm run sim -- --seeds 1 --start ${seed}${once}\n${failure?.stack}`);
+  assert.equal(failure, undefined, `npm run sim -- --seed ${seed}${once}\n${failure?.stack}`);
+  return counts;
 }
 
 test("seeds of this source", async (context) => {
@@ -24,9 +26,64 @@ test("seeds of this source", async (context) => {
   context.diagnostic(`${seed - first} seeds from ${first}`);
 });
 
-test("seeds that failed once", async () => {
-  for (const [seed, found] of failedSeeds) await assertHolds(seed, found);
+test("seeds that failed once hold, and between them everything happens", async () => {
+  const counts = new SimCounts();
+  for (const [seed, found] of failedSeeds) counts.addAll(await assertHolds(seed, found));
+  for (const seed of eventfulSeeds) counts.addAll(await assertHolds(seed));
+  const missing = mustHappen.filter((what) => counts.of(what) === 0);
+  assert.deepEqual(missing, [], "what never happens is not tested");
 });
+
+/** Short runs with faults that few have. */
+const eventfulSeeds = [7, 12, 19, 30];
+
+/** Every fault and every kind of statement. */
+const mustHappen = [
+  "fault: clock jump",
+  "fault: driver death",
+  "fault: flipped bit",
+  "fault: full arena",
+  "fault: lost connection",
+  "fault: pause",
+  "fault: repeated message",
+  "fault: slow delivery",
+  "fault: torn write",
+  "fault: worker death",
+  "driver left",
+  "submit",
+  "submit flaky",
+  "submit limited",
+  "submit pair",
+  "put",
+  "get",
+  "get several",
+  "get that timed out",
+  "drop",
+  "free",
+  "cancel",
+  "cancel by force",
+  "wait",
+  "stream",
+  "stream left early",
+  "actor",
+  "actor asked for by name",
+  "actor called by a task",
+  "actor gave a ref",
+  "actor killed",
+  "actor left",
+  "actor streamed",
+  "actor told to restart",
+  "named actor",
+  "named actor killed",
+  "sleep",
+  "plan add",
+  "plan array",
+  "plan put",
+  "plan refs",
+  "plan throw",
+  "plan tree",
+  "spilled file",
+];
 
 test("the same seed runs the same way", async () => {
   for (const seed of [1, 2, 3, 5, 8]) {
@@ -43,27 +100,18 @@ test("different seeds run differently", async () => {
 });
 
 describe("a broken promise is seen", () => {
-  const broken: Readonly<Record<string, () => { mock: { restore(): void } }>> = {
-    "a lease gives back what another still holds": () => {
-      const release = Reflect.get(ResourceLedger.prototype, "release");
-      return mock.method(ResourceLedger.prototype, "release", function (this: ResourceLedger, leaseId: string) {
-        release.call(this, leaseId);
-        const [other] = this.leaseIds();
-        if (other !== undefined) release.call(this, other);
-      });
-    },
-    "an owner does not note a borrower": () => mock.method(ReferenceTable.prototype, "addBorrower", () => []),
-    "an owner does not hear that a borrower let go": () => mock.method(ReferenceTable.prototype, "removeBorrower", () => {}),
-    "the store does not unpin": () => mock.method(StoreServer.prototype, "unpin", () => {}),
-    "the store keeps what a dead owner owned": () => mock.method(StoreServer.prototype, "ownerDied", () => {}),
-  };
-  for (const [name, sabotage] of Object.entries(broken)) {
-    test(name, async () => {
-      const { mock: door } = sabotage();
+  for (const [name, { what, plant, options }] of Object.entries(plantedBugs)) {
+    test(what, async (context) => {
+      const unplant = plant?.();
       try {
-        for (let seed = 1; seed <= MAX_SEEDS_TO_CATCH; seed++) if ((await runSeed(seed)).failure !== undefined) return;
+        for (let seed = 1; seed <= MAX_SEEDS_TO_CATCH; seed++) {
+          const { failure } = await runSeed(seed, options);
+          if (failure === undefined) continue;
+          context.diagnostic(`${name}: seed ${seed}, ${failure.message.slice(0, 100)}`);
+          return;
+        }
       } finally {
-        door.restore();
+        unplant?.();
       }
       assert.fail(`not seen in ${MAX_SEEDS_TO_CATCH} seeds`);
     });

@@ -13,13 +13,19 @@ export class SimClock implements Clock {
   /** A binary heap by time, then by order. */
   readonly #heap: Event[] = [];
   steps = 0;
+  #wallOffsetMs = 1_700_000_000_000;
 
   nowMs(): number {
     return this.#nowMs;
   }
 
   wallMs(): number {
-    return 1_700_000_000_000 + this.#nowMs;
+    return this.#wallOffsetMs + this.#nowMs;
+  }
+
+  /** Somebody sets the machine's clock. */
+  jumpWall(byMs: number): void {
+    this.#wallOffsetMs += byMs;
   }
 
   after(delayMs: number, fn: () => void): Timer {
@@ -43,6 +49,11 @@ export class SimClock implements Clock {
       event.fn();
       return true;
     }
+  }
+
+  /** Events that are still to come and were not cancelled. */
+  get pendingCount(): number {
+    return this.#heap.reduce((count, { fn }) => count + (fn === undefined ? 0 : 1), 0);
   }
 
   #push(event: Event): void {

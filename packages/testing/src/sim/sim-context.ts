@@ -1,14 +1,20 @@
 /** What the user code of a simulation reaches beside the API: the clock of its process, its collector, a book of what ran. */
 import { type Clock, currentContext } from "@raia/core/internal";
+import type { SimCounts } from "./sim-counts.ts";
 import type { SimFinalizers } from "./sim-finalizers.ts";
 
 export interface SimContext {
   readonly clock: Clock;
   readonly finalizers: SimFinalizers;
+  readonly counts: SimCounts;
   /** How often each task began, by a key that its submitter drew. */
   readonly starts: Map<number, number>;
+  /** Remote functions by their options. */
+  readonly handles: Map<string, unknown>;
   nextKey: number;
   nextInstance: number;
+  /** What user code sees that must never be. */
+  fail(error: Error): void;
 }
 
 let current: SimContext | undefined;

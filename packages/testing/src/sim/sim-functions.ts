@@ -1,67 +1,11 @@
 /**
- * The user code of simulated programs. A task is told what to do by a plan, so a few functions make any program, and
- * `expectedOf` computes without running anything what the plan must give.
+ * The user code of simulated programs. A task is told what to do by a plan, so a few functions make any program.
  */
 import type { ObjectRef, ObjectRefStream } from "@raia/core";
-import { get, remote, wait } from "@raia/core";
-import type { FunctionCodec } from "@raia/core/internal";
+import { exitActor, get, put, remote, wait } from "@raia/core";
+import { currentContext, type FunctionCodec } from "@raia/core/internal";
 import { simContext, simSleep } from "./sim-context.ts";
-
-export interface TaskOptionsPlan {
-  readonly maxRetries: number;
-  readonly numCpus: number;
-  readonly maxCalls: number;
-}
-
-export type Plan =
-  | { readonly op: "add"; readonly n: number; readonly sleepMs: number }
-  /** A result that goes to the store. */
-  | { readonly op: "array"; readonly n: number; readonly length: number }
-  /** Waits for children of its own. */
-  | {
-      readonly op: "tree";
-      readonly n: number;
-      readonly how: "get" | "wait" | "each";
-      readonly options: TaskOptionsPlan;
-      readonly children: readonly Plan[];
-    }
-  /** Returns refs of children that it did not wait for. */
-  | { readonly op: "refs"; readonly options: TaskOptionsPlan; readonly children: readonly Plan[] }
-  | { readonly op: "throw"; readonly n: number };
-
-/** A value that a plan gives: a number, an array of equal numbers, or refs of such. */
-export type PlanValue = number | Float64Array | { readonly refs: readonly ObjectRef<PlanValue>[] };
-
-/** The sum of what a plan gives; undefined when it throws. */
-export function expectedOf(plan: Plan): number | undefined {
-  switch (plan.op) {
-    case "add":
-      return plan.n;
-    case "array":
-      return plan.n * plan.length;
-    case "throw":
-      return undefined;
-    case "tree":
-    case "refs": {
-      let sum = plan.op === "tree" ? plan.n : 0;
-      for (const child of plan.children) {
-        const part = expectedOf(child);
-        if (part === undefined) return undefined;
-        sum += part;
-      }
-      return sum;
-    }
-  }
-}
-
-/** Whether the plan gives refs anywhere: their owners may die. */
-export function givesRefs(plan: Plan): boolean {
-  return plan.op === "refs" || (plan.op === "tree" && plan.children.some(givesRefs));
-}
-
-export class PlannedError extends Error {
-  override readonly name = "PlannedError";
-}
+import { LARGE_LENGTH, type Plan, PlannedError, type PlanValue, type TaskOptionsPlan } from "./sim-plans.ts";
 
 /** The sum of a value, through the refs in it; everything in it is dropped. */
 export async function sumOf(value: unknown): Promise<number> {
@@ -105,17 +49,30 @@ export async function work(key: number, plan: Plan, ...args: PlanValue[]): Promi
   for (const arg of args) dropValue(arg);
   switch (plan.op) {
     case "add":
-      if (plan.sleepMs > 0) await simSleep(plan.sleepMs);
+      if (plan.sleepMs > 0) await (plan.heeds ? heedfulSleep(plan.sleepMs) : simSleep(plan.sleepMs));
       return sum + plan.n;
     case "array":
       return new Float64Array(plan.length).fill(plan.n + sum / plan.length);
     case "throw":
       throw new PlannedError(`planned ${plan.n}`);
+    case "flaky":
+      if ((simContext().starts.get(key) ?? 0) <= plan.failures) throw new PlannedError(`planned ${plan.n}`);
+      return sum + plan.n;
     case "refs":
       return { refs: plan.children.map((child) => submit(child, plan.options)) };
+    case "put":
+      return { refs: [put<PlanValue>(plan.isLarge ? new Float64Array(LARGE_LENGTH).fill(plan.n) : plan.n)] };
     case "tree":
       return sum + plan.n + (await sumOfChildren(plan));
   }
+}
+
+async function heedfulSleep(delayMs: number): Promise<void> {
+  const signal = currentContext()?.signal;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
+  await Promise.race([simSleep(delayMs), aborted]);
 }
 
 async function sumOfChildren({ children, how, options }: Extract<Plan, { op: "tree" }>): Promise<number> {
@@ -150,29 +107,68 @@ async function taken(ref: ObjectRef<PlanValue>): Promise<number> {
   return sum;
 }
 
+/** Two results: a number, and an array that goes to the store. */
+export async function pair(key: number, n: number, sleepMs: number): Promise<[number, Float64Array]> {
+  began(key);
+  if (sleepMs > 0) await simSleep(sleepMs);
+  return [n, new Float64Array(LARGE_LENGTH).fill(n)];
+}
+
 export async function* count(key: number, from: number, items: number, sleepMs: number): AsyncGenerator<PlanValue> {
   began(key);
+  yield* countFrom(from, items, sleepMs);
+}
+
+/** Numbers, arrays, and refs of numbers. */
+async function* countFrom(from: number, items: number, sleepMs: number): AsyncGenerator<PlanValue> {
   for (let index = 0; index < items; index++) {
     if (sleepMs > 0) await simSleep(sleepMs);
-    yield index % 7 === 3 ? new Float64Array(16 * 1024).fill(from + index) : from + index;
+    const n = from + index;
+    if (index % 7 === 3) yield new Float64Array(LARGE_LENGTH).fill(n);
+    else if (index % 7 === 5) yield { refs: [put<PlanValue>(n)] };
+    else yield n;
+  }
+}
+
+/** What the item of a stream sums up to. */
+export function expectedItem(from: number, index: number): number {
+  return index % 7 === 3 ? (from + index) * LARGE_LENGTH : from + index;
+}
+
+/** Calls an actor whose handle it was given. */
+export async function callTally(key: number, handle: TallyHandle, by: number): Promise<[instance: number, n: number]> {
+  began(key);
+  const ref = handle.add.remote(simContext().nextKey++, by, 0) as ObjectRef<[number, number]>;
+  try {
+    return await get(ref);
+  } finally {
+    simContext().finalizers.drop(ref);
+    simContext().finalizers.drop(handle);
   }
 }
 
 /** Counts, and keeps a ref that its caller may drop. */
 export class Tally {
   readonly instance: number;
+  readonly #limit: number;
   #n = 0;
+  #running = 0;
   #kept: ObjectRef<PlanValue> | undefined;
 
-  constructor(start: number) {
+  constructor(start: number, limit: number) {
     this.#n = start;
+    this.#limit = limit;
     this.instance = simContext().nextInstance++;
   }
 
-  async add(by: number, sleepMs: number): Promise<[instance: number, n: number]> {
+  async add(key: number, by: number, sleepMs: number): Promise<[instance: number, n: number]> {
+    began(key);
+    this.#running++;
+    if (this.#running > this.#limit) simContext().fail(new Error(`an actor runs ${this.#running} calls at a time, not ${this.#limit}`));
     this.#n += by;
     const n = this.#n;
     if (sleepMs > 0) await simSleep(sleepMs);
+    this.#running--;
     return [this.instance, n];
   }
 
@@ -188,10 +184,27 @@ export class Tally {
     const value = await get(this.#kept);
     return typeof value === "number" || value instanceof Float64Array ? await sumOf(value) : -1;
   }
+
+  /** A ref of something that the actor's process owns. */
+  give(n: number): PlanValue {
+    return { refs: [put<PlanValue>(n)] };
+  }
+
+  async *items(from: number, items: number): AsyncGenerator<PlanValue> {
+    yield* countFrom(from, items, 0);
+  }
+
+  fail(n: number): never {
+    throw new PlannedError(`planned ${n}`);
+  }
+
+  exit(): void {
+    exitActor();
+  }
 }
 
 type UserFunction = (...args: never[]) => unknown;
-const registry: Readonly<Record<string, UserFunction>> = { work, count, Tally: Tally as unknown as UserFunction };
+const registry: Readonly<Record<string, UserFunction>> = { work, pair, count, callTally, Tally: Tally as unknown as UserFunction };
 
 /** Functions travel by name: how they are captured is tested elsewhere, and costs real time. */
 export const simFunctionCodec: FunctionCodec = {
@@ -216,18 +229,28 @@ interface Remote {
   remote(...args: unknown[]): unknown;
 }
 
-const workTask = remote(work as never) as unknown as Remote;
-const countTask = remote(count as never) as unknown as Remote;
+interface RemoteMethod {
+  remote(...args: unknown[]): unknown;
+}
+export type TallyHandle = Readonly<Record<"add" | "keep" | "read" | "give" | "items" | "fail" | "exit", RemoteMethod>>;
+
+const tasks = {
+  work: remote(work as never) as unknown as Remote,
+  pair: (remote(pair as never) as unknown as Remote).options({ numReturns: 2 }),
+  count: remote(count as never) as unknown as Remote,
+  callTally: remote(callTally as never) as unknown as Remote,
+};
 export const TallyActor = remote(Tally as never) as unknown as Remote;
 
-const variants = new Map<string, Remote>();
-
-/** One handle for each set of options, as a program would have. */
-function variant(base: Remote, name: string, options: TaskOptionsPlan): Remote {
-  const key = `${name} ${options.maxRetries} ${options.numCpus} ${options.maxCalls}`;
-  let found = variants.get(key);
-  if (found === undefined) variants.set(key, (found = base.options({ ...options })));
-  return found;
+/** One handle for each set of options, as a program would have; each run its own, since a handle knows its last runtime. */
+function variant(name: keyof typeof tasks, options: TaskOptionsPlan): Remote {
+  const key = `${name} ${JSON.stringify(options)}`;
+  const { handles } = simContext();
+  const known = handles.get(key) as Remote | undefined;
+  if (known !== undefined) return known;
+  const made = tasks[name].options({ ...options });
+  handles.set(key, made);
+  return made;
 }
 
 export function submit(plan: Plan, options: TaskOptionsPlan, ...args: unknown[]): ObjectRef<PlanValue> {
@@ -235,7 +258,15 @@ export function submit(plan: Plan, options: TaskOptionsPlan, ...args: unknown[])
 }
 
 export function submitKeyed(key: number, plan: Plan, options: TaskOptionsPlan, ...args: unknown[]): ObjectRef<PlanValue> {
-  return variant(workTask, "work", options).remote(key, plan, ...args) as ObjectRef<PlanValue>;
+  return variant("work", options).remote(key, plan, ...args) as ObjectRef<PlanValue>;
+}
+
+export function submitPair(key: number, n: number, sleepMs: number, options: TaskOptionsPlan): ObjectRef<PlanValue>[] {
+  return variant("pair", options).remote(key, n, sleepMs) as ObjectRef<PlanValue>[];
+}
+
+export function submitCallTally(key: number, handle: TallyHandle, by: number, options: TaskOptionsPlan): ObjectRef {
+  return variant("callTally", options).remote(key, handle, by) as ObjectRef;
 }
 
 export function submitStream(
@@ -245,5 +276,5 @@ export function submitStream(
   sleepMs: number,
   options: TaskOptionsPlan,
 ): ObjectRefStream<PlanValue> {
-  return variant(countTask, "count", options).remote(key, from, items, sleepMs) as ObjectRefStream<PlanValue>;
+  return variant("count", options).remote(key, from, items, sleepMs) as ObjectRefStream<PlanValue>;
 }

@@ -1,8 +1,26 @@
 /** What must hold between any two events of a simulation, and what must be left when everything was dropped: nothing. */
-import type { World, WorkerRuntime } from "@raia/core/internal";
+import { ObjectEntry, type World, type WorkerRuntime } from "@raia/core/internal";
 
 export class BrokenInvariant extends Error {
   override readonly name = "BrokenInvariant";
+}
+
+/**
+ * Each object is settled once; only `free` may take back what was there.
+ *
+ * @returns what ends the watch
+ */
+export function watchSettling(fail: (error: Error) => void): () => void {
+  const settle = Reflect.get(ObjectEntry.prototype, "settle");
+  ObjectEntry.prototype.settle = function (this: ObjectEntry, state, payload) {
+    const code = (payload as { code?: string } | undefined)?.code;
+    if (this.isSettled && code !== "OBJECT_FREED")
+      fail(new BrokenInvariant(`I2: object ${this.sequence} ${this.site} was settled as ${this.state} and again as ${state}`));
+    settle.call(this, state, payload);
+  };
+  return () => {
+    ObjectEntry.prototype.settle = settle;
+  };
 }
 
 /** Checked after every event. */
@@ -58,6 +76,7 @@ export function leftovers(world: World, drivers: readonly WorkerRuntime[]): stri
       `objects in the store: ${store.total} (${store.objects.map(({ id, state, pins, site }) => `${id.slice(-6)} ${state} pins=${pins} ${site}`).join("; ")})`,
     );
   report("blocks of the arena", world.blocksInUse);
+  for (const { workerId, state } of node.workers) if (state !== "idle") left.push(`worker ${workerId.slice(0, 6)} is ${state}`);
   for (const runtime of [...drivers, ...[...world.launcher.workers].map((worker) => worker.runtime)]) {
     const { owned, borrowed, exported, pendingCalls, handovers } = runtime.inspect();
     const name = `${runtime.kind} ${runtime.cluster.self.workerId.slice(0, 6)}`;

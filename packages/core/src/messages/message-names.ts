@@ -1,0 +1,38 @@
+/** Every message by its tag, for traces of what processes say to one another. */
+import { Hello, Welcome } from "../wire/connection.ts";
+import type { Service } from "../wire/service.ts";
+import { controlEvents, controlService, nodeControlService, nodeReports } from "./control.ts";
+import { leaseEvents, leaseService, outputEvents, processService } from "./leases.ts";
+import { storeService } from "./objects.ts";
+import { ownerService } from "./owners.ts";
+import { hostService, PUSH_TAG, RESULT_TAG, STREAM_ITEM_TAG, workerEvents, workerService } from "./tasks.ts";
+
+const services: readonly Service[] = [
+  controlEvents,
+  controlService,
+  hostService,
+  leaseEvents,
+  leaseService,
+  nodeControlService,
+  nodeReports,
+  outputEvents,
+  ownerService,
+  processService,
+  storeService,
+  workerEvents,
+  workerService,
+];
+
+export const messageNames: ReadonlyMap<number, string> = new Map([
+  [Hello.tag, Hello.name],
+  [Welcome.tag, Welcome.name],
+  [PUSH_TAG, "Push"],
+  [RESULT_TAG, "Result"],
+  [STREAM_ITEM_TAG, "StreamItem"],
+  ...services.flatMap(({ methods }) =>
+    Object.values(methods).flatMap((method): [number, string][] => [
+      [method.request.tag, method.request.name],
+      ...(method.kind === "unary" ? [[method.reply.tag, method.reply.name] as [number, string]] : []),
+    ]),
+  ),
+]);
