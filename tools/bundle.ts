@@ -11,7 +11,16 @@ import { build } from "esbuild";
  * split off into `parts/`, so a process has each module once, whichever doors it takes.
  */
 const doorsOf: Readonly<Record<string, readonly string[]>> = {
-  "@raia/core": ["index", "cluster", "internal", "bin/head-main", "bin/worker-main", "api/queue-actor", "control/sqlite-thread"],
+  "@raia/core": [
+    "index",
+    "cluster",
+    "internal",
+    "bin/head-main",
+    "bin/worker-main",
+    "bin/thread-host-main",
+    "api/queue-actor",
+    "control/sqlite-thread",
+  ],
 };
 
 /** @param folder of a package whose `dist` holds what `tsc` made of it. A package without doors stays as it is. */

@@ -12,7 +12,7 @@ export function demandOf(demand: Demand, name: string): Omit<WorkerDemand, "jobI
       reason: "this version has no placement groups; on one machine, ask for the resources themselves",
     });
   const launch = ownLaunch();
-  const heap = demand.isolation === "process" ? heapLimitFlags(demand.resources) : [];
+  const heap = demand.isolation !== "shared" ? heapLimitFlags(demand.resources) : [];
   return { ...demand, launch: { ...launch, execArgv: [...launch.execArgv, ...heap] }, name };
 }
 

@@ -78,7 +78,8 @@ async function startWorld(options: Omit<WorldOptions, "disk">): Promise<World> {
   return world;
 }
 
-function checkDemand({ runtimeEnv, name }: Omit<WorkerDemand, "jobId">): void {
+function checkDemand({ runtimeEnv, isolation, name }: Omit<WorkerDemand, "jobId">): void {
+  if (isolation === "thread") throw notInProcess("isolation", "all tasks share one thread", name);
   const [asked] = [
     Object.keys(runtimeEnv.envVars).length > 0 && "envVars",
     runtimeEnv.workingDir !== undefined && "workingDir",

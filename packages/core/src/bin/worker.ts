@@ -2,12 +2,14 @@
 import { existsSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { pathToFileURL } from "node:url";
+import { isMainThread } from "node:worker_threads";
 import { realClock } from "../base/clock.ts";
 import { realFinalizers } from "../base/finalizers.ts";
 import { joinSessionDirectory } from "../base/session-directory.ts";
 import { readSecret } from "../base/session-secret.ts";
 import { SPIN_MS } from "../base/spinner.ts";
 import { DirectoryDisk } from "../store/disk.ts";
+import { FileArena } from "../store/file-arena.ts";
 import { dieWithParent } from "../store/posix.ts";
 import { SharedArena } from "../store/shared-arena.ts";
 import { SETUP_FAILED_EXIT_CODE } from "../node/start-failures.ts";
@@ -27,7 +29,7 @@ export async function runWorker(): Promise<void> {
     RAIA_SETUP_HOOK: setupHook,
   } = process.env;
   enableYoungCollection();
-  if (!dieWithParent(SIGKILL, Number(parentPid))) process.exit(0);
+  if (isMainThread && !dieWithParent(SIGKILL, Number(parentPid))) process.exit(0);
   const session = joinSessionDirectory({ env: process.env }, sessionPath);
   // A promise that nobody awaits any more must not take the tasks beside it along.
   process.on("unhandledRejection", (reason) => {
@@ -43,7 +45,7 @@ export async function runWorker(): Promise<void> {
     clock: realClock,
     spinMs: SPIN_MS,
     finalizers: realFinalizers(),
-    openArena: ({ arenaPath, arenaSlot }) => SharedArena.open({ path: arenaPath, slot: arenaSlot }),
+    openArena: ({ arenaPath, arenaSlot }) => (isMainThread ? SharedArena : FileArena).open({ path: arenaPath, slot: arenaSlot }),
     openSpillDisk: (directory) => new DirectoryDisk(directory),
     showOutput: () => {},
     keepAlive: () => {},

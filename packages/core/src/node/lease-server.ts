@@ -98,7 +98,7 @@ export class LeaseServer implements LeaseOwners {
       pid: worker.pid,
       nodeId,
       claimOffset: worker.claimOffset + 4 * claims.first,
-      claimCount: claims.count,
+      claimCount: worker.isThread ? 0 : claims.count,
       claimInWorker: 4 * claims.first,
       ...shownDevices(grant, deviceVariables),
     };

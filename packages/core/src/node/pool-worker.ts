@@ -17,6 +17,8 @@ export class PoolWorker {
   /** Byte offset of its claim words in the arena. */
   readonly claimOffset: number;
   readonly arenaSlot: number;
+  /** It cannot reach shared memory. */
+  readonly isThread: boolean;
   readonly #life = new Machine<WorkerState, WorkerEvent, WorkerEffect>("worker process", workerTable, { kind: "starting" });
   process: LaunchedWorker | undefined;
   connection: Connection | undefined;
@@ -38,9 +40,10 @@ export class PoolWorker {
   /** Settles when the process is gone. */
   readonly #gone = Promise.withResolvers<void>();
 
-  constructor(workerId: string, launchKey: string, claimOffset: number, arenaSlot: number) {
+  constructor(workerId: string, launchKey: string, claimOffset: number, arenaSlot: number, isThread = false) {
     this.workerId = workerId;
     this.launchKey = launchKey;
+    this.isThread = isThread;
     this.claimOffset = claimOffset;
     this.arenaSlot = arenaSlot;
     for (let at = CLAIMS_PER_WORKER - SHARED_CLAIMS; at >= EXCLUSIVE_CLAIMS; at -= SHARED_CLAIMS) this.#freeShares.push(at);

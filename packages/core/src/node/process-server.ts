@@ -81,7 +81,7 @@ export class ProcessServer {
       ...node,
       arenaSlot: slot,
       claimOffset: worker?.claimOffset ?? 0,
-      claimCount: worker === undefined ? 0 : CLAIMS_PER_WORKER,
+      claimCount: worker === undefined || worker.isThread ? 0 : CLAIMS_PER_WORKER,
     };
   }
 

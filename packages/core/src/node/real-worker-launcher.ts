@@ -3,6 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import type { DeathCause as WireCause } from "../messages/common.ts";
 import type { DeathCause } from "./death-cause.ts";
 import type { RealWorkerSpawner } from "./real-worker-spawner.ts";
+import { ThreadLauncher } from "./thread-launcher.ts";
 import { workerCommand } from "./worker-command.ts";
 import type { LaunchedWorker, LaunchEvents, LaunchSpec, WorkerLauncher } from "./worker-launcher.ts";
 
@@ -11,6 +12,7 @@ export class RealWorkerLauncher implements WorkerLauncher {
   readonly #env: Readonly<Record<string, string>>;
   readonly #sessionPath: string;
   readonly #started: Map<string, ChildProcess>;
+  readonly #threads: ThreadLauncher;
 
   /**
    * @param env what every worker inherits
@@ -21,9 +23,16 @@ export class RealWorkerLauncher implements WorkerLauncher {
     this.#env = env;
     this.#sessionPath = sessionPath;
     this.#started = started;
+    this.#threads = new ThreadLauncher(spawner, env, sessionPath);
   }
 
   launch(spec: LaunchSpec, events: LaunchEvents): LaunchedWorker {
+    if (spec.isThread === true) {
+      return this.#threads.launch(spec, {
+        output: (stream, chunk) => events.output(stream, chunk),
+        died: (cause) => events.died(toWire(cause)),
+      });
+    }
     const processEvents = {
       onOutput: (stream: "stdout" | "stderr", chunk: Buffer) => events.output(stream, chunk),
       onDeath: (cause: DeathCause) => events.died(toWire(cause)),

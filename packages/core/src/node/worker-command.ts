@@ -21,6 +21,7 @@ export interface WorkerCommand {
 /** The program lies beside ours, with the same ending: `.ts` in a checkout, `.js` in a package. */
 const here = import.meta.url;
 const workerMain = fileURLToPath(new URL(`../bin/worker-main${here.slice(here.lastIndexOf("."))}`, here));
+const threadHostMain = fileURLToPath(new URL(`../bin/thread-host-main${here.slice(here.lastIndexOf("."))}`, here));
 
 /** @param inherited what every worker gets */
 export function workerCommand(start: WorkerStart, inherited: Readonly<Record<string, string>>, sessionPath: string): WorkerCommand {
@@ -37,6 +38,11 @@ export function workerCommand(start: WorkerStart, inherited: Readonly<Record<str
       ...ownEnvironment(start),
     },
   };
+}
+
+/** The program whose threads are workers. */
+export function threadHostCommand(start: WorkerStart, inherited: Readonly<Record<string, string>>, sessionPath: string): WorkerCommand {
+  return { ...workerCommand(start, inherited, sessionPath), args: [...start.execArgv, threadHostMain] };
 }
 
 /** What the worker's own tasks inherit. Names alone: it has the values, and one variable holds no more than 128 KiB. */

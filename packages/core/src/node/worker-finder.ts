@@ -125,7 +125,8 @@ export class WorkerFinder {
     }
     const { execArgv, cwd } = demand.launch;
     const { envVars, setupHook, workingDir } = demand.runtimeEnv;
-    return this.#pool.start({ execArgv, cwd: workingDir ?? cwd, envVars, setupHook, workingDir }, launchKey) !== undefined;
+    const isThread = demand.isolation === "thread";
+    return this.#pool.start({ execArgv, cwd: workingDir ?? cwd, envVars, setupHook, workingDir, isThread }, launchKey) !== undefined;
   }
 
   #retryIn(pauseMs: number): void {

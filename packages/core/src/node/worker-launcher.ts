@@ -11,6 +11,8 @@ export interface LaunchSpec {
   readonly setupHook: string | undefined;
   /** Present when it was asked for, and not just where the driver stands. */
   readonly workingDir?: string | undefined;
+  /** A thread of a process that holds several. */
+  readonly isThread?: boolean;
 }
 
 export interface LaunchEvents {

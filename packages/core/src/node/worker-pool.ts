@@ -99,7 +99,7 @@ export class WorkerPool {
     if (this.#isStopping || this.countStarting() >= this.#options.maxStarting) return undefined;
     const claimOffset = this.#words.claim(CLAIMS_PER_WORKER);
     if (claimOffset === undefined) return undefined;
-    const worker = new PoolWorker(workerId, launchKey, claimOffset, this.takeSlot());
+    const worker = new PoolWorker(workerId, launchKey, claimOffset, this.takeSlot(), spec.isThread);
     this.#workers.set(worker.workerId, worker);
     worker.process = this.#launcher.launch(
       { ...spec, workerId: worker.workerId },

@@ -30,14 +30,16 @@ export interface Arena {
   adopt(offset: number, bytes: number, from: number): boolean;
   /** The shared memory itself, for the one who allocated it. Do not keep it past `release` or sealing. */
   writable(offset: number, bytes: number): Uint8Array;
+  /** Writes an object whole, as the one who was given the room. */
+  write(offset: number, content: Uint8Array): void;
   /** The object as a buffer of its own, copy-on-write. The caller has pinned it for as long as the buffer lives. */
   readable(offset: number, bytes: number): ArrayBuffer;
   /** As `readable`, but writes to one such buffer are not seen in any other; `close` it when it was collected. */
   readableApart(offset: number, bytes: number): ApartView;
   /** Forgets what this process wrote into `readable` buffers of that range. */
   dropPrivate(offset: number, bytes: number): void;
-  /** Shared words, for compare-exchange between processes. `offset` as given by the node. */
-  words(offset: number, count: number): Int32Array;
+  /** Shared words, for compare-exchange between processes; undefined where they cannot be had. `offset` as given by the node. */
+  words(offset: number, count: number): Int32Array | undefined;
 }
 
 export interface ApartView {
@@ -138,6 +140,10 @@ export abstract class ArenaBase implements Arena {
     if (!Number.isInteger(first) || !this.blocks.isHeldBy(from, first, count)) return false;
     this.blocks.seal(first, count, this.slot);
     return true;
+  }
+
+  write(offset: number, content: Uint8Array): void {
+    this.writable(offset, content.length).set(content);
   }
 
   words(offset: number, count: number): Int32Array {

@@ -126,7 +126,7 @@ export class Overflow {
     try {
       const { offset } = await gateway.requestSpace({ bytes });
       if (isStale()) return arena.release(offset, bytes);
-      arena.writable(offset, bytes).set(heap);
+      arena.write(offset, heap);
       gateway.sealObject({ id, extent: { offset, bytes }, label });
       this.#drop(entry);
       resolve();

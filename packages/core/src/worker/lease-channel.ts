@@ -4,13 +4,13 @@
  * taken back through their claim words.
  */
 import type { Infer } from "../wire/schema.ts";
-import { claimRecall, hasStarted, latestGeneration, nextGeneration, queuedWord } from "../base/claim-word.ts";
+import { claimRecall, claimStart, hasStarted, latestGeneration, nextGeneration, queuedWord } from "../base/claim-word.ts";
 import type { DeathCause } from "../messages/common.ts";
 import type { LeaseReply } from "../messages/leases.ts";
 import { type Call, type CallSlotHolder, callState, type Whereabouts } from "./call.ts";
 import type { CallResults, ResultOrigin } from "./call-results.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
-import { type Push, writePush } from "./task-frames.ts";
+import { NO_CLAIM, type Push, writePush } from "./task-frames.ts";
 import type { LinkChannel, WorkerLink } from "./worker-link.ts";
 
 export interface LeaseGrant {
@@ -20,8 +20,8 @@ export interface LeaseGrant {
   readonly pid: number;
   /** Others may run in the same process. */
   readonly isShared: boolean;
-  /** Shared with worker and node; one word a slot. */
-  readonly claims: Int32Array;
+  /** Shared with worker and node; one word a slot. Undefined where owner or worker cannot reach shared memory. */
+  readonly claims: Int32Array | undefined;
   /** Bytes from the start of the worker's claim words to these. */
   readonly claimOffset: number;
   readonly accelerators: Infer<typeof LeaseReply>["accelerators"];
@@ -71,6 +71,7 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   readonly #results: CallResults;
   readonly #estimate: DurationEstimate;
   readonly #arguments: ArgumentWriter;
+  readonly #claims: Int32Array;
   readonly #slots: (Call | undefined)[];
   readonly #free: number[];
   readonly #push: Push = { slot: 0, claim: 0, template: 0, sequence: 0, attempt: 0 };
@@ -100,13 +101,15 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     writer: ArgumentWriter,
   ) {
     this.grant = grant;
-    this.#generation = latestGeneration(grant.claims);
+    // Without words nobody can take a call back: one at a time, and it counts as begun.
+    this.#claims = grant.claims ?? new Int32Array(1);
+    this.#generation = latestGeneration(this.#claims);
     this.link = link;
     this.#events = events;
     this.#results = results;
     this.#estimate = estimate;
     this.#arguments = writer;
-    this.#slots = new Array<Call | undefined>(grant.claims.length).fill(undefined);
+    this.#slots = new Array<Call | undefined>(this.#claims.length).fill(undefined);
     this.#free = Array.from(this.#slots.keys()).reverse();
     this.number = link.open(this, {
       kind: "lease",
@@ -132,7 +135,8 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     const slot = this.#free.pop() as number;
     this.#generation = nextGeneration(this.#generation);
     const claim = queuedWord(this.#generation);
-    Atomics.store(this.grant.claims, slot, claim);
+    Atomics.store(this.#claims, slot, claim);
+    if (this.grant.claims === undefined) claimStart(this.#claims, slot, claim);
     this.#slots[slot] = call;
     this.inFlight++;
     call.state = callState.pushed;
@@ -142,7 +146,7 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     this.link.define(call.template);
     const push = this.#push;
     push.slot = slot;
-    push.claim = claim;
+    push.claim = this.grant.claims === undefined ? NO_CLAIM : claim;
     push.template = call.template.id;
     push.sequence = call.sequence;
     push.attempt = call.attempt;
@@ -222,7 +226,7 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     const recalled: Call[] = [];
     for (const call of pushed) {
       if (recalled.length === count) break;
-      if (claimRecall(this.grant.claims, call.slot, call.claim)) {
+      if (claimRecall(this.#claims, call.slot, call.claim)) {
         this.#take(call.slot);
         recalled.push(call);
       }
@@ -232,7 +236,7 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
 
   /** Takes back one call; false when the worker has begun it. */
   recallOne(call: Call): boolean {
-    if (!claimRecall(this.grant.claims, call.slot, call.claim)) return false;
+    if (!claimRecall(this.#claims, call.slot, call.claim)) return false;
     this.#take(call.slot);
     return true;
   }
@@ -261,13 +265,13 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
 
   /** Where a call that was pushed here is. */
   whereabouts(call: Call): Whereabouts {
-    const hasBegun = call.slot >= 0 && hasStarted(this.grant.claims, call.slot, call.claim);
+    const hasBegun = call.slot >= 0 && hasStarted(this.#claims, call.slot, call.claim);
     return { workerId: this.grant.workerId, pid: this.grant.pid, hasBegun };
   }
 
   /** How many calls the worker has begun and not answered, one that was cancelled meanwhile among them. */
   get begunCount(): number {
-    return this.#slots.filter((call) => call !== undefined && hasStarted(this.grant.claims, call.slot, call.claim)).length;
+    return this.#slots.filter((call) => call !== undefined && hasStarted(this.#claims, call.slot, call.claim)).length;
   }
 
   /** After the worker's death: what it had begun, and what it had not. */
@@ -277,7 +281,7 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     for (let slot = 0; slot < this.#slots.length; slot++) {
       const call = this.#slots[slot];
       if (call === undefined) continue;
-      (hasStarted(this.grant.claims, slot, call.claim) ? begun : notBegun).push(call);
+      (hasStarted(this.#claims, slot, call.claim) ? begun : notBegun).push(call);
       this.#take(slot);
     }
     return { begun, notBegun };

@@ -12,6 +12,7 @@ import type { WaitScope } from "./task-context.ts";
 import type { Push } from "./task-frames.ts";
 import { showDevices } from "./visible-devices.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
+import { NO_CLAIM } from "./task-frames.ts";
 
 export interface LeaseRunEffects {
   blocked(leaseIds: readonly string[]): void;
@@ -81,7 +82,7 @@ export class LeaseRun implements CallOrigin, WaitScope {
   }
 
   #start(execution: CallExecution): void {
-    if (!claimStart(this.#lease.claims, execution.slot, execution.claim)) return;
+    if (execution.claim !== NO_CLAIM && !claimStart(this.#lease.claims, execution.slot, execution.claim)) return;
     const { maxCalls, functionHash } = execution.template.wire;
     if (maxCalls !== undefined && this.#effects.countCall(functionHash) >= maxCalls) this.#retire();
     showDevices(this.#lease.deviceVariables);
@@ -157,7 +158,8 @@ export class LeaseRun implements CallOrigin, WaitScope {
   }
 
   #giveBack(executions: readonly CallExecution[]): void {
-    const slots = executions.filter(({ slot, claim }) => claimRecall(this.#lease.claims, slot, claim)).map(({ slot }) => slot);
+    const mine = executions.filter(({ slot, claim }) => claim === NO_CLAIM || claimRecall(this.#lease.claims, slot, claim));
+    const slots = mine.map(({ slot }) => slot);
     if (slots.length > 0) this.#events.gaveBack({ channel: this.channel, slots });
   }
 

@@ -31,6 +31,11 @@ export class StoreOpener {
     return this.#arena;
   }
 
+  /** Words of shared memory; undefined when none are lent, or this is no process but a thread. */
+  words(offset: number, count: number): Int32Array | undefined {
+    return count === 0 ? undefined : this.arena.words(offset, count);
+  }
+
   open(): StoreClient {
     return new StoreClient({
       arena: this.arena,

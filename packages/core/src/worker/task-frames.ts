@@ -33,6 +33,9 @@ export const resultStatus = {
 /** Added to a status: the payload is preceded by u32 length and the refs that it contains. */
 export const HAS_REFS = 0x80;
 
+/** The claim of a call that nobody can take back. */
+export const NO_CLAIM = 0;
+
 const PUSH_ENTRY_BYTES = 28;
 const RESULT_ENTRY_BYTES = 16;
 

@@ -26,7 +26,7 @@ export interface LeaseCalls {
   kill(leaseId: string, graceMs: number, reason: string): void;
   link(address: string): Promise<WorkerLink>;
   /** The words of shared memory at an offset of the arena. */
-  claims(offset: number, count: number): Int32Array;
+  claims(offset: number, count: number): Int32Array | undefined;
 }
 
 /** A lease without work goes back after this long. */

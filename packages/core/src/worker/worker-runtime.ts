@@ -181,7 +181,7 @@ export class WorkerRuntime {
       if (!controlConnection.isClosed) this.cluster.control.reportTaskEvents(report);
     });
     if (this.kind === "driver") return;
-    const claims = this.#opener.arena.words(registered.claimOffset, registered.claimCount);
+    const claims = this.#opener.words(registered.claimOffset, registered.claimCount) ?? new Int32Array(0);
     this.#tasks = new TaskServer({
       runtime: this,
       executor: this.#executor,
@@ -315,7 +315,7 @@ export class WorkerRuntime {
       },
       kill: (leaseId, graceMs, reason) => cluster.lease.killLeasedWorker({ leaseId, graceMs, reason }),
       link: (address) => this.#links.dial(address),
-      claims: (offset, count) => this.#opener.arena.words(offset, count),
+      claims: (offset, count) => this.#opener.words(offset, count),
     };
   }
 

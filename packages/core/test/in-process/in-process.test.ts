@@ -102,6 +102,10 @@ describe("inProcess mode", () => {
       assert.throws(() => other.remote(), hasCode("NOT_IN_PROCESS"));
     });
 
+    test("a thread of its own", () => {
+      assert.throws(() => remote(() => 1, { isolation: "thread" }).remote(), hasCode("NOT_IN_PROCESS"));
+    });
+
     test("the end of the task's process", async () => {
       for (const end of [() => process.exit(0), () => process.abort(), () => process.kill(process.pid)]) {
         await assert.rejects(get(remote(end as () => unknown, { maxRetries: 0 } as never).remote() as never), hasCode("NOT_IN_PROCESS"));

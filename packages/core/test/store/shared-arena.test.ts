@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { BLOCK_BYTES } from "../../src/store/block-table.ts";
+import { FileArena } from "../../src/store/file-arena.ts";
 import { SharedArena } from "../../src/store/shared-arena.ts";
 import { WordRegion } from "../../src/store/word-region.ts";
 import type { Order } from "./arena-process.ts";
@@ -128,4 +129,19 @@ test("arena: on Linux it is no file that could be left behind", { skip: process.
   assert.match(arena.path, /^\/proc\/\d+\/fd\/\d+$/);
   arena.close();
   assert.equal(existsSync(arena.path), false);
+});
+
+test("arena: a thread reads and writes it as a file, without mapping it", () => {
+  const arena = SharedArena.create({ capacityBytes: 40 * BLOCK_BYTES, slot: NODE_SLOT, directory: tmpdir() });
+  const offset = arena.allocateFor(5, 3 * BLOCK_BYTES) as number;
+  const unmapped = FileArena.open({ path: arena.path, slot: 5 });
+
+  unmapped.write(offset, new Uint8Array(3 * BLOCK_BYTES).fill(7));
+  assert.deepEqual(new Uint8Array(arena.readable(offset, 3 * BLOCK_BYTES)).subarray(-2), Uint8Array.of(7, 7));
+  const copy = unmapped.readable(offset, 3 * BLOCK_BYTES);
+  arena.writable(offset, 1)[0] = 8;
+  assert.equal(new Uint8Array(copy)[0], 7);
+  assert.equal(new Uint8Array(unmapped.readable(offset, 1))[0], 8);
+  assert.equal(unmapped.allocate(), undefined);
+  arena.close();
 });

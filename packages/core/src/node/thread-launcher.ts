@@ -1,0 +1,175 @@
+/**
+ * Workers that are threads (`isolation: "thread"`). A host process holds several of one environment; it runs no user code in
+ * its own thread, so it can always end one of the others. What ends a thread touches only that thread.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { classifyDeath, type DeathCause, type DeathFacts, type KillReason } from "./death-cause.ts";
+import type { RealWorkerSpawner } from "./real-worker-spawner.ts";
+import { StderrTail } from "./stderr-tail.ts";
+import { threadHostCommand } from "./worker-command.ts";
+import type { LaunchedWorker, LaunchSpec } from "./worker-launcher.ts";
+import type { KillSignal, WorkerProcess } from "./worker-process.ts";
+
+/** A crash of native code takes all threads of its process along. */
+const MAX_THREADS = 16;
+
+/** To the host. */
+export type ThreadCommand = { readonly kind: "start" | "stop"; readonly workerId: string };
+/** From the host. */
+export type ThreadEvent =
+  | { readonly kind: "output"; readonly workerId: string; readonly stream: "stdout" | "stderr"; readonly base64: string }
+  | { readonly kind: "ended"; readonly workerId: string; readonly exitCode: number; readonly isOutOfMemory: boolean };
+
+export interface ThreadEvents {
+  output(stream: "stdout" | "stderr", chunk: Buffer): void;
+  died(cause: DeathCause): void;
+}
+
+export class ThreadLauncher {
+  readonly #spawner: RealWorkerSpawner;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #sessionPath: string;
+  readonly #hosts = new Map<string, ThreadHost>();
+
+  constructor(spawner: RealWorkerSpawner, env: Readonly<Record<string, string>>, sessionPath: string) {
+    this.#spawner = spawner;
+    this.#env = env;
+    this.#sessionPath = sessionPath;
+  }
+
+  launch(spec: LaunchSpec, events: ThreadEvents): LaunchedWorker {
+    const key = JSON.stringify([spec.execArgv, spec.cwd, spec.envVars, spec.setupHook, spec.workingDir]);
+    let host = this.#hosts.get(key);
+    if (host === undefined || !host.hasRoom) {
+      host = new ThreadHost(this.#spawner, this.#start(spec), (closed) => {
+        if (this.#hosts.get(key) === closed) this.#hosts.delete(key);
+      });
+      this.#hosts.set(key, host);
+    }
+    return host.start(spec.workerId, events);
+  }
+
+  #start(spec: LaunchSpec): ChildProcess {
+    const { command, args, env } = threadHostCommand(spec, this.#env, this.#sessionPath);
+    return spawn(command, args, { env, cwd: spec.cwd, detached: true, stdio: ["ignore", "pipe", "pipe", "ipc"] });
+  }
+}
+
+class ThreadHost {
+  readonly #child: ChildProcess;
+  readonly #process: WorkerProcess;
+  readonly #threads = new Map<string, HostedThread>();
+  readonly #closed: (host: ThreadHost) => void;
+  #isClosing = false;
+
+  constructor(spawner: RealWorkerSpawner, child: ChildProcess, closed: (host: ThreadHost) => void) {
+    this.#child = child;
+    this.#closed = closed;
+    this.#process = spawner.adopt(child, {
+      // Of native code, or of Node itself: it is nobody's in particular.
+      onOutput: (stream, chunk) => this.#threads.values().next().value?.events.output(stream, chunk),
+      onDeath: (cause) => this.#died(cause),
+    });
+    child.on("message", (event: ThreadEvent) => this.#heard(event));
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  get hasRoom(): boolean {
+    return !this.#isClosing && this.#threads.size < MAX_THREADS;
+  }
+
+  start(workerId: string, events: ThreadEvents): LaunchedWorker {
+    const thread = new HostedThread(this, workerId, events);
+    this.#threads.set(workerId, thread);
+    this.#tell({ kind: "start", workerId });
+    return thread;
+  }
+
+  stop(workerId: string): void {
+    this.#tell({ kind: "stop", workerId });
+  }
+
+  /** For a thread that does not end, because native code holds it. */
+  kill(reason: KillReason): void {
+    this.#process.kill("SIGKILL", reason);
+  }
+
+  /** Its share of the process: the system does not count threads apart. */
+  sampleMemory(): number | undefined {
+    const bytes = this.#process.sampleMemory();
+    return bytes === undefined ? undefined : Math.round(bytes / Math.max(1, this.#threads.size));
+  }
+
+  #tell(command: ThreadCommand): void {
+    // A host that is gone says so itself, and ends its threads with it.
+    if (this.#child.connected) this.#child.send(command, () => {});
+  }
+
+  #heard(event: ThreadEvent): void {
+    const thread = this.#threads.get(event.workerId);
+    if (thread === undefined) return;
+    if (event.kind === "output") {
+      thread.heard(event.stream, Buffer.from(event.base64, "base64"));
+      return;
+    }
+    this.#threads.delete(event.workerId);
+    thread.ended(event.exitCode, event.isOutOfMemory);
+    if (this.#threads.size > 0) return;
+    this.#isClosing = true;
+    this.#closed(this);
+    if (this.#child.connected) this.#child.disconnect();
+  }
+
+  #died(cause: DeathCause): void {
+    this.#isClosing = true;
+    this.#closed(this);
+    for (const thread of this.#threads.values()) thread.events.died(cause);
+    this.#threads.clear();
+  }
+}
+
+class HostedThread implements LaunchedWorker {
+  readonly events: ThreadEvents;
+  readonly #host: ThreadHost;
+  readonly #workerId: string;
+  readonly #tail = new StderrTail();
+  #requested: DeathFacts["requested"];
+
+  constructor(host: ThreadHost, workerId: string, events: ThreadEvents) {
+    this.#host = host;
+    this.#workerId = workerId;
+    this.events = events;
+  }
+
+  get pid(): number | undefined {
+    return this.#host.pid;
+  }
+
+  kill(signal: KillSignal, reason: KillReason): void {
+    // A thread knows no signals: it is ended, or it is not.
+    if (signal === "SIGSTOP" || signal === "SIGCONT") return;
+    const isStuck = this.#requested !== undefined && signal === "SIGKILL";
+    this.#requested = { signal, reason };
+    if (isStuck) this.#host.kill(reason);
+    else this.#host.stop(this.#workerId);
+  }
+
+  sampleMemory(): number | undefined {
+    return this.#host.sampleMemory();
+  }
+
+  heard(stream: "stdout" | "stderr", chunk: Buffer): void {
+    if (stream === "stderr") this.#tail.push(chunk);
+    this.events.output(stream, chunk);
+  }
+
+  ended(exitCode: number, isOutOfMemory: boolean): void {
+    const { pid } = this;
+    const stderrTail = this.#tail.lines();
+    if (isOutOfMemory) this.events.died({ kind: "oom-heap", exitCode, stderrTail, ...(pid !== undefined && { pid }) });
+    else this.events.died(classifyDeath({ pid, exitCode, signal: null, requested: this.#requested, kernelKilled: false, stderrTail }));
+  }
+}
