@@ -21,6 +21,7 @@ import {
   normalActorOptions,
   normalMethodOptions,
 } from "./options.ts";
+import { MAX_DETACHED_CODE_BYTES } from "./limits.ts";
 import { demandOf } from "./task-demand.ts";
 
 export class ActorClassHandle {
@@ -55,8 +56,14 @@ export class ActorClassHandle {
   /** Creates an actor. Its handle is there at once; calls wait until the actor is. */
   readonly remote = (...args: unknown[]): object => {
     const runtime = needRuntime();
-    const { hash, name: className, traits, exported } = this.#code.in(runtime);
+    const { hash, name: className, traits, exported, bytes = 0 } = this.#code.in(runtime);
     checkActorAsWhole(this.#options);
+    if (this.#options["lifetime"] === "detached" && bytes > MAX_DETACHED_CODE_BYTES)
+      throw new RaiaError("LIMIT_EXCEEDED", {
+        limit: "code of a detached actor, with its captures",
+        bytes,
+        maxBytes: MAX_DETACHED_CODE_BYTES,
+      });
     const options = normalActorOptions(this.#options, traits.asyncMethodNames.length > 0);
     const { name, maxTaskRetries, maxPendingCalls, methods } = options;
     const shape: HandleShape = { className, maxTaskRetries, maxPendingCalls, methods, generators: generatorMethodsOf(this.#source) };

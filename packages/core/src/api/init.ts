@@ -1,5 +1,6 @@
 /** Starting, joining and leaving. The first `.remote()` or `put` starts a local cluster when nothing has. */
 import { RaiaError } from "../base/errors.ts";
+import type { Labels } from "../base/labels.ts";
 import type { ResourceOptions } from "../base/resources.ts";
 import { currentRuntime, setProcessRuntime } from "../worker/task-context.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
@@ -12,6 +13,8 @@ export interface DriverOptions extends ResourceOptions {
   readonly address?: string | undefined;
   /** Of named actors. Default: one of the job's own. */
   readonly namespace?: string | undefined;
+  /** What this machine is, for `labelSelector`: `{ region: "eu" }`. Of a new cluster. */
+  readonly labels?: Labels | undefined;
   /** Bytes of shared memory for objects. Default: 30 % of memory. */
   readonly objectStoreMemory?: number | undefined;
   /** Where objects go when memory is full. Default: in the session's directory. */

@@ -46,3 +46,6 @@ export const MAX_QUEUE_WAITERS = 100_000;
 
 /** Items in a `Queue` that was given no size: its actor holds them in its heap. */
 export const MAX_QUEUE_ITEMS = 10_000_000;
+
+/** Control keeps the code of a detached actor for as long as the actor lives. */
+export const MAX_DETACHED_CODE_BYTES = 10_485_760;

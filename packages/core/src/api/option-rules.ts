@@ -3,8 +3,8 @@
  * Which options there are, and for what, is in `options.ts`.
  */
 import { RaiaError } from "../base/errors.ts";
-import { parseLabelSelector } from "../base/labels.ts";
-import { parseResources } from "../base/resources.ts";
+import { type Labels, parseLabels, parseLabelSelector } from "../base/labels.ts";
+import { parseNodeResources, parseResources } from "../base/resources.ts";
 import {
   MAX_BACKPRESSURE_ITEMS,
   MAX_CONCURRENCY,
@@ -107,6 +107,22 @@ export const numReturns: Rule = (value, option) => {
   if (typeof value !== "number") throw invalidOption(option, value, `must be a whole number from 0 to ${MAX_RETURNS}, or "streaming"`);
   return returnCount(value, option);
 };
+
+/** Of what a machine has: shares of a device are for those who use it. */
+export function wholeDevices(rule: Rule): Rule {
+  return (value, option) => {
+    const kept = rule(value, option);
+    try {
+      parseNodeResources(option === "numGpus" ? { numGpus: kept as number } : { resources: kept as Record<string, number> });
+    } catch (error) {
+      if (RaiaError.is(error, "INVALID_OPTION")) throw invalidOption(option, value, "must have whole devices: a machine has no half GPU");
+      throw error;
+    }
+    return kept;
+  };
+}
+
+export const nodeLabels: Rule = (value, option) => parseLabels(value as Labels, option);
 
 // -- words
 

@@ -37,6 +37,9 @@ test("an option of something else is refused by saying of what", () => {
   assert.match(refused(() => checkTaskOptions({ methods: {} })).message, /is an option of actors, not of tasks/);
   assert.match(refused(() => checkMethodOptions({ numCpus: 1 })).message, /not of methods of actors/);
   assert.match(refused(() => checkInitOptions({ maxRetries: 1 })).message, /is an option of tasks, not of init/);
+  assert.match(refused(() => checkInitOptions({ numGpus: 0.5 })).message, /must have whole devices/);
+  assert.match(refused(() => checkInitOptions({ resources: { HPU: 0.5 } })).message, /whole/);
+  assert.match(refused(() => checkInitOptions({ labels: { "no spaces": "x" } })).message, /labels must have keys/);
 });
 
 test("names that every object has are no options", () => {

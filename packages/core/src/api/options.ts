@@ -17,6 +17,7 @@ import {
   maxConcurrency,
   methodsRule,
   name,
+  nodeLabels,
   numReturns,
   oneOf,
   pendingCalls,
@@ -30,6 +31,7 @@ import {
   truth,
   unknownOption,
   whole,
+  wholeDevices,
 } from "./option-rules.ts";
 import type { RuntimeEnvOptions, SchedulingStrategy } from "./option-types.ts";
 import { mergeRuntimeEnv, ownRuntimeEnv, runtimeEnv, wireRuntimeEnv } from "./runtime-env.ts";
@@ -96,6 +98,9 @@ const rules = {
   },
   init: {
     ...resourceRules,
+    numGpus: wholeDevices(resource("numGpus")),
+    resources: wholeDevices(resource("resources")),
+    labels: nodeLabels,
     address: text,
     namespace: name,
     objectStoreMemory: whole(1, Number.MAX_SAFE_INTEGER),

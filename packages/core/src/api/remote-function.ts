@@ -84,6 +84,15 @@ export class RemoteFunctionHandle {
   }
 }
 
+export interface KnownCode {
+  readonly hash: string;
+  readonly name: string;
+  readonly traits: Traits;
+  readonly exported: Promise<void> | undefined;
+  /** Of code that was read here. */
+  readonly bytes: number | undefined;
+}
+
 /** A function's code as one runtime knows it. */
 export class Code {
   readonly #source: RemoteHandle["source"];
@@ -93,13 +102,13 @@ export class Code {
     this.#source = source;
   }
 
-  in(runtime: WorkerRuntime): { hash: string; name: string; traits: Traits; exported: Promise<void> | undefined } {
+  in(runtime: WorkerRuntime): KnownCode {
     const source = this.#source;
-    if ("hash" in source) return { hash: source.hash, name: source.name, traits: source.traits, exported: undefined };
+    if ("hash" in source) return { hash: source.hash, name: source.name, traits: source.traits, exported: undefined, bytes: undefined };
     let known = this.#exported.get(runtime);
     if (known === undefined) this.#exported.set(runtime, (known = runtime.functions.export(source.fn)));
     const { shipped, exported } = known;
-    return { hash: shipped.hash, name: shipped.name, traits: traitsOf(shipped), exported };
+    return { hash: shipped.hash, name: shipped.name, traits: traitsOf(shipped), exported, bytes: shipped.bytes.length };
   }
 }
 

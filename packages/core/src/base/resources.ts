@@ -70,6 +70,20 @@ export function parseResources(options: ResourceOptions): ResourceSet {
   return resourceSet(units);
 }
 
+/**
+ * What a node is said to have.
+ *
+ * @throws {RaiaError} INVALID_OPTION, also for a part of a device
+ */
+export function parseNodeResources(options: ResourceOptions): ResourceSet {
+  const set = parseResources(options);
+  for (const [name, units] of Object.entries(set)) {
+    if (isDeviceResource(name) && units % UNITS_PER_ONE !== 0)
+      throw invalid(NAMED_OPTION[name] ?? `resources.${name}`, units / UNITS_PER_ONE, "must be whole: a node has whole devices");
+  }
+  return set;
+}
+
 /** The resource that nodes with this accelerator have one of. */
 export function acceleratorTypeResource(type: string): string {
   if (typeof type !== "string" || type === "" || type.length > MAX_NAME_CHARS)

@@ -86,7 +86,7 @@ async function joinOrStart(options: DriverOptions, address: Exclude<ClusterAddre
 }
 
 /** Options that say what a cluster has. */
-const forNewClusters = ["numCpus", "numGpus", "memory", "resources", "objectStoreMemory", "spillDirectory"] as const;
+const forNewClusters = ["numCpus", "numGpus", "memory", "resources", "labels", "objectStoreMemory", "spillDirectory"] as const;
 
 function startLocal(options: DriverOptions): Place {
   // What is loaded from now on (the parsers, for one) is compiled once a machine, not once a start.
@@ -96,6 +96,7 @@ function startLocal(options: DriverOptions): Place {
   const {
     address: _address,
     namespace: _namespace,
+    labels = {},
     objectStoreMemory,
     spillDirectory,
     logToDriver: _log,
@@ -109,7 +110,7 @@ function startLocal(options: DriverOptions): Place {
     spillDirectory,
     prestart: undefined,
     resources,
-    labels: {},
+    labels,
     launch: receiverLaunchFlags(),
   });
   // While the head starts, this process has nothing to do: the first capture of a function will find its tools ready.

@@ -24,7 +24,16 @@ export function startInProcess(options: DriverOptions): Driver {
   const clock = realClock;
   const finalizers = realFinalizers();
   const transport = MemoryTransport.immediate(clock);
-  const { address: _address, namespace: _namespace, objectStoreMemory, spillDirectory, logToDriver: _log, mode: _mode, ...asked } = options;
+  const {
+    address: _address,
+    namespace: _namespace,
+    labels = {},
+    objectStoreMemory,
+    spillDirectory,
+    logToDriver: _log,
+    mode: _mode,
+    ...asked
+  } = options;
   if (spillDirectory !== undefined) throw notInProcess("spillDirectory", "objects that do not fit stay in memory");
   const resources = parseResources({ numCpus: DEFAULT_CPUS, memory: MEMORY_BYTES, ...asked });
   const worldOptions: Omit<WorldOptions, "disk"> = {
@@ -33,6 +42,7 @@ export function startInProcess(options: DriverOptions): Driver {
     transport,
     finalizers,
     resources,
+    labels,
     capacityBytes: objectStoreMemory ?? DEFAULT_CAPACITY_BYTES,
     pidOf: () => process.pid,
     checkDemand,

@@ -6,6 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Finalizers } from "../base/finalizers.ts";
 import { newNodeId, newWorkerId } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
+import type { Labels } from "../base/labels.ts";
 import type { ResourceSet } from "../base/resources.ts";
 import { ControlServer } from "../control/control-server.ts";
 import { MemoryRecordStore } from "../control/memory-record-store.ts";
@@ -27,6 +28,7 @@ export interface WorldOptions {
   readonly finalizers: Finalizers;
   readonly disk: Disk;
   readonly resources: ResourceSet;
+  readonly labels?: Labels;
   readonly capacityBytes: number;
   /** Of the n-th process, the head being the first. */
   pidOf(process: number): number;
@@ -73,7 +75,7 @@ export class World {
       launcher: this.launcher,
       resources: options.resources,
       devices: undefined,
-      labels: {},
+      labels: options.labels ?? {},
       spillDirectory: "",
       sessionDirectory: "",
       // What user code prints goes where this process prints.

@@ -7,7 +7,7 @@ import { newWorkerId } from "../base/ids.ts";
 import { type Labels, parseLabels } from "../base/labels.ts";
 import { isSameProcess, processMark } from "../base/process-mark.ts";
 import { realRandom } from "../base/random.ts";
-import { parseResources, type ResourceOptions } from "../base/resources.ts";
+import { parseNodeResources, type ResourceOptions } from "../base/resources.ts";
 import { type FoundSession, findSessions, makeSessionDirectory, removeStaleSessions } from "../base/session-directory.ts";
 import { sessionNames, sessionRoots } from "../base/session-roots.ts";
 import { pruneLogs } from "../base/session-logs.ts";
@@ -54,7 +54,7 @@ export async function startStanding({
   ...resources
 }: StandingOptions): Promise<StandingCluster> {
   // What the head would refuse is refused here, where somebody reads it.
-  parseResources(resources);
+  parseNodeResources(resources);
   parseLabels(labels);
   const [other] = await findStanding();
   if (other !== undefined) {

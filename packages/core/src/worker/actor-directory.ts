@@ -3,7 +3,7 @@ import { RaiaError } from "../base/errors.ts";
 import type { ActorSpec as ActorSpecType, ActorView } from "../messages/control.ts";
 import type { Infer } from "../wire/schema.ts";
 import { ActorClient } from "./actor-client.ts";
-import type { ArgumentWriter } from "./call-arguments.ts";
+import type { ArgumentWriter, EncodedArguments } from "./call-arguments.ts";
 import type { CallResults } from "./call-results.ts";
 import type { ClusterLink } from "./cluster-link.ts";
 import { type ObjectEntry, objectState } from "./object-entry.ts";
@@ -66,7 +66,8 @@ export class ActorDirectory {
   /** Creates an actor; its handle's entry is what counts the handles. */
   create(spec: Omit<ActorSpec, "args">, args: readonly unknown[], exported: Promise<void> | undefined, getIfExists: boolean): CreatedActor {
     const { reader, writer } = this.#deps;
-    const encoded = writer.encode(args);
+    // A detached actor may be made again when this process is gone.
+    const encoded = spec.detached ? writer.encodeWhole(args) : writer.encode(args);
     // Arguments were read: from here on nothing the caller does to them matters.
     const scope = this.#table.own(this.#table.takeSequences(1), `handle of ${spec.className}`);
     scope.settle(objectState.value, undefined);
@@ -81,8 +82,7 @@ export class ActorDirectory {
     const registered = ready.then(async () => {
       const failed = dependencies.find(({ entry }) => entry.state >= objectState.error);
       if (failed !== undefined) await reader.get(failed.entry);
-      const args = dependencies.length > 0 ? writer.withDependencies(encoded) : encoded.args.subarray(encoded.argsStart, encoded.argsEnd);
-      return this.#register(spec, args, getIfExists);
+      return this.#register(spec, await this.#wireArguments(encoded, spec.detached), getIfExists);
     });
     this.#follow(client, registered, spec.className);
     if (spec.name === undefined && !spec.detached) {
@@ -101,6 +101,14 @@ export class ActorDirectory {
     const held = encoded.held;
     if (held !== undefined) (scope.onOutOfScope ??= []).push(() => held.forEach((entry) => this.#table.dropHold(entry)));
     return { client, scope, registered };
+  }
+
+  async #wireArguments(encoded: EncodedArguments, isDetached: boolean): Promise<Uint8Array> {
+    const { reader, writer } = this.#deps;
+    const { args, argsStart, argsEnd, dependencies } = encoded;
+    if (dependencies === undefined || dependencies.length === 0) return args.subarray(argsStart, argsEnd);
+    if (!isDetached) return writer.withDependencies(encoded);
+    return writer.withValues(encoded, await Promise.all(dependencies.map(({ entry }) => reader.get(entry))));
   }
 
   async #register(spec: Omit<ActorSpec, "args">, args: Uint8Array, getIfExists: boolean): Promise<string> {

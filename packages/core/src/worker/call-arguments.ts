@@ -10,6 +10,7 @@
  * With WITH_AMBIENT added to the first byte, the last element is what travels with the call besides its arguments.
  */
 import { ByteWriter } from "../base/byte-writer.ts";
+import { RaiaError } from "../base/errors.ts";
 import { encodeValue, packValue, tryEncodeSmall } from "../values/value-codec.ts";
 import { packPlain } from "../wire/plain-codec.ts";
 import type { Ambient } from "./ambient-context.ts";
@@ -35,6 +36,15 @@ export interface EncodedArguments {
   readonly dependencies: Dependency[] | undefined;
   readonly held: ObjectEntry[] | undefined;
   readonly exports: Promise<void>[] | undefined;
+}
+
+type FilledCall = Pick<Call, "args" | "argsStart" | "argsEnd" | "dependencies">;
+
+/** Of a detached actor: control keeps them as long as the actor may be made again. */
+export const MAX_WHOLE_BYTES = 10 * 1024 * 1024;
+
+function tooLarge(bytes: number): RaiaError {
+  return new RaiaError("LIMIT_EXCEEDED", { limit: "arguments of a detached actor's constructor", bytes, maxBytes: MAX_WHOLE_BYTES });
 }
 
 const NO_ARGUMENTS: EncodedArguments = {
@@ -83,7 +93,16 @@ export class ArgumentWriter {
     return this.#encodeGeneral(args, form);
   }
 
-  #encodeGeneral(args: readonly unknown[], form: number): EncodedArguments {
+  /**
+   * Arguments that must be good when this process is gone: whole, whatever their size.
+   *
+   * @throws {RaiaError} LIMIT_EXCEEDED
+   */
+  encodeWhole(args: readonly unknown[]): EncodedArguments {
+    return args.length === 0 ? NO_ARGUMENTS : this.#encodeGeneral(args, argumentForm.plain, MAX_WHOLE_BYTES);
+  }
+
+  #encodeGeneral(args: readonly unknown[], form: number, maxBytes = MAX_INLINE_BYTES): EncodedArguments {
     let dependencies: Dependency[] | undefined;
     const held: ObjectEntry[] = [];
     const plain = args.map((argument, index) => {
@@ -97,7 +116,10 @@ export class ArgumentWriter {
     let encoded: ReturnType<typeof encodeValue>;
     try {
       encoded = encodeValue(plain, this.#hooks);
-      if (encoded.byteLength > MAX_INLINE_BYTES) encoded = this.#moveLargeOut(plain, (dependencies ??= []), held, scope);
+      if (encoded.byteLength > maxBytes) {
+        if (maxBytes === MAX_WHOLE_BYTES) throw tooLarge(encoded.byteLength);
+        encoded = this.#moveLargeOut(plain, (dependencies ??= []), held, scope);
+      }
     } finally {
       scope.end();
     }
@@ -132,16 +154,40 @@ export class ArgumentWriter {
   }
 
   /** The arguments with what the dependencies turned out to be. */
-  withDependencies(call: Pick<Call, "args" | "argsStart" | "argsEnd" | "dependencies">): Uint8Array {
-    const header = packPlain((call.dependencies as Dependency[]).map((dependency) => this.#describe(dependency)));
-    const plainLength = call.argsEnd - call.argsStart - 1;
-    const bytes = Buffer.allocUnsafe(5 + header.length + plainLength);
-    const args = call.args as Uint8Array;
-    bytes[0] = argumentForm.withDependencies | ((args[call.argsStart] as number) & WITH_AMBIENT);
-    bytes.writeUInt32LE(header.length, 1);
-    bytes.set(header, 5);
-    bytes.set(args.subarray(call.argsStart + 1, call.argsEnd), 5 + header.length);
+  withDependencies(call: FilledCall): Uint8Array {
+    return fill(
+      call,
+      (call.dependencies as Dependency[]).map((dependency) => this.#describe(dependency)),
+    );
+  }
+
+  /**
+   * The same, with the values themselves in their places.
+   *
+   * @param values of the dependencies, in their order
+   * @throws {RaiaError} LIMIT_EXCEEDED
+   */
+  withValues(call: FilledCall, values: readonly unknown[]): Uint8Array {
+    const header = (call.dependencies as Dependency[]).map(({ index }, at) => [
+      index,
+      dependencyForm.inline,
+      this.#encodeAlone(values[at]),
+    ]);
+    const bytes = fill(call, header);
+    if (bytes.length > MAX_WHOLE_BYTES) throw tooLarge(bytes.length);
     return bytes;
+  }
+
+  #encodeAlone(value: unknown): Uint8Array {
+    const scope = this.#hooks.beginEncode();
+    try {
+      const encoded = encodeValue(value, this.#hooks);
+      const bytes = new Uint8Array(encoded.byteLength);
+      packValue(encoded, bytes);
+      return bytes;
+    } finally {
+      scope.end();
+    }
   }
 
   #describe({ index, entry }: Dependency): unknown[] {
@@ -157,6 +203,18 @@ export class ArgumentWriter {
       }
     }
   }
+}
+
+function fill(call: FilledCall, dependencies: readonly unknown[][]): Uint8Array {
+  const header = packPlain(dependencies);
+  const plainLength = call.argsEnd - call.argsStart - 1;
+  const bytes = Buffer.allocUnsafe(5 + header.length + plainLength);
+  const args = call.args as Uint8Array;
+  bytes[0] = argumentForm.withDependencies | ((args[call.argsStart] as number) & WITH_AMBIENT);
+  bytes.writeUInt32LE(header.length, 1);
+  bytes.set(header, 5);
+  bytes.set(args.subarray(call.argsStart + 1, call.argsEnd), 5 + header.length);
+  return bytes;
 }
 
 function encodeImmediate(value: unknown): Uint8Array {

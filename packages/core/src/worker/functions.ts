@@ -4,7 +4,7 @@
  */
 import { RaiaError } from "../base/errors.ts";
 import { LruMap } from "../base/lru-map.ts";
-import { type ShippedFunction, shipFunction, type ValueHooks as FunctionHooks } from "../values/function-capture.ts";
+import { isClassFunction, type ShippedFunction, shipFunction, type ValueHooks as FunctionHooks } from "../values/function-capture.ts";
 import { loadFunction } from "../values/function-load.ts";
 import type { ObjectEntry } from "./object-entry.ts";
 import type { ReferenceTable } from "./references.ts";
@@ -54,7 +54,7 @@ export class FunctionTable {
   /** Reads the function's code and captures now, and begins to hand it to control. */
   export(fn: AnyFunction): ExportedFunction {
     const scope: EncodeScope = { entries: [], exports: [], end: () => {} };
-    const shipped = this.#codec.ship(fn, this.#hooks.capturing(scope));
+    const shipped = this.#codec.ship(fn, this.#hooks.capturing(scope, !isClassFunction(fn)));
     for (const entry of scope.entries) this.#table.hold(entry);
     const exported = this.#exportCode(shipped, scope.exports);
     const result: ExportedFunction = { shipped, exported, captured: scope.entries };

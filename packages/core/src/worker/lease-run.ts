@@ -9,10 +9,9 @@ import type { Client } from "../wire/service.ts";
 import { CallExecution, type CallOrigin, type RunTemplate } from "./call-execution.ts";
 import type { Executor } from "./executor.ts";
 import type { WaitScope } from "./task-context.ts";
-import type { Push } from "./task-frames.ts";
+import { NO_CLAIM, type Push } from "./task-frames.ts";
 import { showDevices } from "./visible-devices.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
-import { NO_CLAIM } from "./task-frames.ts";
 
 export interface LeaseRunEffects {
   blocked(leaseIds: readonly string[]): void;

@@ -7,6 +7,7 @@ import { RaiaError } from "../base/errors.ts";
 import type { RefAddress } from "../messages/common.ts";
 import type { ValueHooks as FunctionHooks } from "../values/function-hooks.ts";
 import type { ValueHooks } from "../values/value-codec.ts";
+import { type CaptureStore, warnOfLargeCaptures } from "./large-captures.ts";
 import type { ObjectEntry } from "./object-entry.ts";
 import { brand, ObjectRef } from "./object-ref.ts";
 import type { ReferenceTable } from "./references.ts";
@@ -36,6 +37,7 @@ export interface BrandCodec {
 export class RuntimeValueHooks implements ValueHooks {
   readonly table: ReferenceTable;
   readonly #codecs = new Map<string, BrandCodec>();
+  #captureStore: CaptureStore | undefined;
   #encoding: EncodeScope | undefined;
   #decoding: DecodeScope | undefined;
 
@@ -62,9 +64,26 @@ export class RuntimeValueHooks implements ValueHooks {
     return scope;
   }
 
-  /** Hooks for the captures of one function that is sent. */
-  capturing(scope: EncodeScope): FunctionHooks {
+  /** Where captured bytes go that are too many to travel with code. */
+  useCaptureStore(store: CaptureStore): void {
+    this.#captureStore = store;
+  }
+
+  /**
+   * Hooks for the captures of one function that is sent.
+   *
+   * @param maySplit false when the code must be whole wherever it is kept: an actor's class may outlive who made it
+   */
+  capturing(scope: EncodeScope, maySplit: boolean): FunctionHooks {
+    const store = maySplit ? this.#captureStore : undefined;
+    const storeLarge = (bytes: Uint8Array): unknown => {
+      const entry = (store as CaptureStore).put(bytes);
+      scope.entries.push(entry);
+      return addressToPlain(this.table.addressOf(entry));
+    };
     return {
+      warn: warnOfLargeCaptures,
+      ...(store !== undefined && { storeLarge }),
       replace: (value) => {
         const kind = (value as { readonly [brand]?: unknown })[brand];
         const codec = typeof kind === "string" ? this.#codecs.get(kind) : undefined;
@@ -82,6 +101,7 @@ export class RuntimeValueHooks implements ValueHooks {
   loading(scope: DecodeScope): FunctionHooks {
     return {
       replace: () => undefined,
+      loadLarge: async (stored) => (await this.#captureStore?.read(reviveEntry(stored, scope, this))) as Uint8Array,
       revive: (kind, payload) => {
         const codec = this.#codecs.get(kind);
         if (codec === undefined) throw new RaiaError("PROTOCOL", { reason: "unknown kind of value", kind });

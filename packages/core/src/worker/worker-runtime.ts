@@ -135,6 +135,10 @@ export class WorkerRuntime {
     const store = new StoreAdapter(self, () => this.#opener.open(), clock, finalizers);
     this.objects = new ObjectWriter(this.table, this.hooks, store, this.cluster, this.#owners);
     this.reader = this.#newReader(store);
+    this.hooks.useCaptureStore({
+      put: (bytes) => this.objects.putEntry(bytes, "captured bytes"),
+      read: (entry) => this.reader.get(entry),
+    });
     this.table.connect(this.#referenceEffects(store), this.reader);
 
     const freeStored = (objectId: string): void => store.free(objectId);

@@ -7,6 +7,7 @@ import { isRaised, note, notes, raise, whenNoted, whenRaised } from "@raia/testi
 import {
   type ActorHandle,
   exitActor,
+  free,
   get,
   getActor,
   kill,
@@ -318,6 +319,36 @@ describe("names", () => {
     assert.equal(alive.length, 1);
     await kill(third);
     await assert.rejects(get(second.add.remote(1)), { code: "ACTOR_DIED" });
+  });
+
+  test("detached: its arguments are its own, large ones and values of refs too, and not more than it may have", async () => {
+    class Table {
+      readonly #rows: Float64Array;
+      constructor(rows: Float64Array, _label: string) {
+        this.#rows = rows;
+      }
+      last(): number | undefined {
+        return this.#rows.at(-1);
+      }
+    }
+    const detached = remote(Table, { lifetime: "detached", maxRestarts: 1 });
+    const rows = new Float64Array(200_000).fill(6);
+    const ref = put(rows);
+    const actors = [detached.options({ name: "own rows" }).remote(rows, "a"), detached.options({ name: "ref rows" }).remote(ref, "b")];
+    assert.deepEqual(await get(actors.map((actor) => actor.last.remote())), [6, 6]);
+    // Made again, it needs nothing of who made it.
+    free(ref);
+    for (const actor of actors) {
+      await kill(actor, { noRestart: false });
+      assert.equal(await get(actor.last.remote()), 6);
+      await kill(actor);
+    }
+    const tooMuch = new Uint8Array(11 * 1024 * 1024);
+    assert.throws(() => detached.remote(tooMuch as never, "c"), /LIMIT_EXCEEDED.*detached actor's constructor/);
+    await assert.rejects(get(detached.remote(put(tooMuch) as never, "d").last.remote()), (error: RaiaError) => {
+      assert.deepEqual([error.code, error.facts["code"]], ["ACTOR_DIED", "LIMIT_EXCEEDED"]);
+      return true;
+    });
   });
 
   test("a namespace of its own", async () => {

@@ -91,6 +91,7 @@ test("the environment of a job: all of its tasks and actors have it, with their 
     address: "local",
     numCpus: 2,
     logToDriver: false,
+    labels: { region: "eu" },
     runtimeEnv: { envVars: { TABLE: "t_${RAIA_TEST_STAGE}", COLOUR: "red" } },
   });
   delete process.env["RAIA_TEST_STAGE"];
@@ -102,6 +103,7 @@ test("the environment of a job: all of its tasks and actors have it, with their 
     }
   }
   assert.deepEqual(await get(remote(look).remote()), ["t_test", "red"]);
+  assert.deepEqual(await get(remote(look, { labelSelector: { region: "in(eu,us)" } }).remote()), ["t_test", "red"]);
   const overlaid = remote(Looker, { runtimeEnv: { envVars: { COLOUR: "${COLOUR}dish" } } }).remote();
   assert.deepEqual(await get(overlaid.look.remote()), [
     ["t_test", "reddish"],
