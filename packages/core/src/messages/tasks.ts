@@ -108,7 +108,15 @@ export const StopActor = message(75, "StopActor", { actorId: str, graceMs: u53 }
 export const AskOwned = message(76, "AskOwned", {});
 export const OwnedAnswer = message(77, "OwnedAnswer", { owns: bool });
 
+/**
+ * Node to worker: take no more calls on this lease, if none runs on it; its owner does not answer, and others wait.
+ * `discard`: the process takes no more work at all.
+ */
+export const YieldLease = message(78, "YieldLease", { leaseId: str });
+export const LeaseYielded = message(79, "LeaseYielded", { yielded: bool, discard: bool });
+
 export const hostService = service("host", {
+  yieldLease: unary(YieldLease, LeaseYielded),
   createActor: unary(CreateActor, ActorCreated),
   stopActor: unary(StopActor, Done),
   askOwned: unary(AskOwned, OwnedAnswer),

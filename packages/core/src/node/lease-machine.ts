@@ -24,6 +24,8 @@ export type LeaseState =
   | { readonly kind: "granted"; readonly holding: Holding; readonly isAskedBack: boolean }
   /** The same, but its tasks wait for others: its CPU is lent on. */
   | { readonly kind: "waiting"; readonly holding: Holding; readonly isAskedBack: boolean }
+  /** Others have its worker, but its owner has not heard of it and may still write to its claim words. */
+  | { readonly kind: "taken"; readonly holding: Holding }
   | { readonly kind: "ended" };
 
 export type LeaseEvent =
@@ -38,6 +40,8 @@ export type LeaseEvent =
   | { readonly kind: "unblocked" }
   /** Another owner waits, and this one had its turn. */
   | { readonly kind: "turnOver" }
+  /** Its owner does not answer, and its worker says that nothing runs on it. @param discard the process takes no more work */
+  | { readonly kind: "taken"; readonly discard: boolean }
   /** An actor runs with less than it needed to be placed. */
   | { readonly kind: "shrunk"; readonly grant: Grant }
   /** @param strangers leases and actors of others that died with it */
@@ -53,6 +57,9 @@ export type LeaseEffect =
   | { readonly kind: "askBack" }
   /** Gives resources, claim words and the place in the process back. */
   | { readonly kind: "free"; readonly holding: Holding }
+  /** Gives back all but the claim words. */
+  | { readonly kind: "freeWorker"; readonly holding: Holding }
+  | { readonly kind: "freeClaims"; readonly holding: Holding }
   | { readonly kind: "tellEnded"; readonly cause: DeathCause; readonly strangers: number }
   /** Ends the process, unless others have work there. */
   | { readonly kind: "discardWorker"; readonly worker: PoolWorker }
@@ -78,6 +85,15 @@ function giveBack(state: Granted, { discard }: { readonly discard: boolean }): N
   return discard ? free(state, { kind: "discardWorker", worker: state.holding.worker }) : free(state);
 }
 
+function take({ holding }: Granted, { discard }: { readonly discard: boolean }): Next {
+  const freeWorker: LeaseEffect = { kind: "freeWorker", holding };
+  return to({ kind: "taken", holding }, ...(discard ? [freeWorker, { kind: "discardWorker", worker: holding.worker } as const] : [freeWorker]));
+}
+
+function freeClaims({ holding }: { readonly holding: Holding }): Next {
+  return to({ kind: "ended" }, { kind: "freeClaims", holding });
+}
+
 function askBack(state: Granted): Next {
   return state.isAskedBack ? to(state) : to({ ...state, isAskedBack: true }, { kind: "askBack" });
 }
@@ -99,6 +115,7 @@ export const leaseTable: Table<LeaseState, LeaseEvent, LeaseEffect> = {
     blocked: (state) => to({ ...state, kind: "waiting" }, { kind: "lendCpu" }),
     unblocked: "ignore", // Its CPU was never lent.
     turnOver: askBack,
+    taken: take,
     shrunk: (state, { grant }) => to({ ...state, holding: { ...state.holding, grant } }),
     workerDied: (state, { cause, strangers }) => free(state, { kind: "tellEnded", cause, strangers }),
     ownerDied: (state) => free(state, { kind: "dismissWorker", worker: state.holding.worker }),
@@ -110,8 +127,17 @@ export const leaseTable: Table<LeaseState, LeaseEvent, LeaseEffect> = {
     blocked: "ignore", // Told twice.
     unblocked: (state) => to({ ...state, kind: "granted" }, { kind: "claimCpu" }),
     turnOver: askBack,
+    taken: take, // Its task has ended, and the word of that is on its way.
     workerDied: (state, { cause, strangers }) => free(state, { kind: "tellEnded", cause, strangers }),
     ownerDied: (state) => free(state, { kind: "dismissWorker", worker: state.holding.worker }),
+  },
+  taken: {
+    cancelled: "ignore", // Said before its owner heard of the grant.
+    returned: freeClaims, // The process is others' now: whether it is to be discarded is for them to say.
+    blocked: "ignore", // Said before it was taken.
+    unblocked: "ignore",
+    taken: "ignore", // Its worker was asked twice.
+    ownerDied: freeClaims,
   },
   // It is known no more: what arrives late finds nothing.
   ended: {},
@@ -126,6 +152,7 @@ export const leaseEventKinds: readonly LeaseEvent["kind"][] = [
   "blocked",
   "unblocked",
   "turnOver",
+  "taken",
   "shrunk",
   "workerDied",
   "ownerDied",

@@ -40,6 +40,8 @@ export class LeaseQueue {
   readonly #byJob = new Map<string, Deque<Lease>>();
   readonly #queued = new Map<string, Lease>();
   readonly #granted = new Map<string, Lease>();
+  /** Taken from owners that have not heard of it yet. */
+  readonly #taken = new Map<string, Lease>();
   #isScheduled = false;
 
   constructor(node: PlacingNode, ledger: ResourceLedger, pool: WorkerPool, finder: WorkerFinder, clock: Clock, owners: LeaseOwners) {
@@ -55,9 +57,14 @@ export class LeaseQueue {
     return this.#queued.size;
   }
 
-  /** A granted lease. */
+  /** A lease that was granted and not returned. */
   lease(leaseId: string): Lease | undefined {
-    return this.#granted.get(leaseId);
+    return this.#granted.get(leaseId) ?? this.#taken.get(leaseId);
+  }
+
+  /** Leases whose claim words are lent though others have their workers. */
+  get takenCount(): number {
+    return this.#taken.size;
   }
 
   /** All that are granted. */
@@ -123,6 +130,11 @@ export class LeaseQueue {
     this.#tell(leaseId, { kind: "turnOver" });
   }
 
+  /** Its owner does not answer, and nothing runs on it. @param discard the process takes no more work */
+  take(leaseId: string, discard: boolean): void {
+    this.#tell(leaseId, { kind: "taken", discard });
+  }
+
   workerDied(worker: PoolWorker, cause: DeathCause): void {
     const leases = [...worker.leaseIds].flatMap((leaseId) => this.#granted.get(leaseId) ?? []);
     for (const { leaseId, request } of leases) {
@@ -153,7 +165,7 @@ export class LeaseQueue {
   /** Requests and leases of an owner that is gone; its actors are control's to end. */
   ownerDied(ownerId: string): void {
     const isOwned = ({ request, holding }: Lease): boolean => request.ownerId === ownerId && !(request.isActor && holding !== undefined);
-    const owned = [...this.#queued.values(), ...this.#granted.values()].filter(isOwned);
+    const owned = [...this.#queued.values(), ...this.#granted.values(), ...this.#taken.values()].filter(isOwned);
     for (const { leaseId } of owned) this.#tell(leaseId, { kind: "ownerDied" });
   }
 
@@ -170,7 +182,7 @@ export class LeaseQueue {
 
   /** What is said of a lease that is over, or was never here, comes too late and changes nothing. */
   #tell(leaseId: string, event: LeaseEvent): void {
-    const lease = this.#granted.get(leaseId) ?? this.#queued.get(leaseId);
+    const lease = this.lease(leaseId) ?? this.#queued.get(leaseId);
     if (lease === undefined) return;
     for (const effect of lease.handle(event, this.#clock.nowMs())) this.#perform(lease, effect);
   }
@@ -202,7 +214,16 @@ export class LeaseQueue {
         this.#owners.askBack(lease);
         break;
       case "free":
-        this.#free(leaseId, effect.holding);
+        this.#freeWorker(leaseId, effect.holding);
+        this.#freeClaims(effect.holding);
+        break;
+      case "freeWorker":
+        this.#taken.set(leaseId, lease);
+        this.#freeWorker(leaseId, effect.holding);
+        break;
+      case "freeClaims":
+        this.#taken.delete(leaseId);
+        this.#freeClaims(effect.holding);
         break;
       case "tellEnded":
         this.#owners.ended(lease, effect.cause, effect.strangers);
@@ -225,13 +246,16 @@ export class LeaseQueue {
     if (queue?.length === 0) this.#byJob.delete(jobId);
   }
 
+  #freeClaims({ worker, claims }: Holding): void {
+    if (claims.count > 0) worker.returnClaims(claims.first);
+  }
+
   /** The worker may serve another. */
-  #free(leaseId: string, { worker, claims, grant }: Holding): void {
+  #freeWorker(leaseId: string, { worker, grant }: Holding): void {
     this.#granted.delete(leaseId);
     this.#ledger.release(leaseId);
     worker.leaseIds.delete(leaseId);
     worker.waitingLeases.delete(leaseId);
-    if (claims.count > 0) worker.returnClaims(claims.first);
     if (worker.sharedUnits !== undefined) worker.sharedUnits -= unitsOf(grant.resources, "CPU");
     this.#pool.tookBack(worker);
     this.schedule();

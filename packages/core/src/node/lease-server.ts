@@ -2,6 +2,7 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import type { DeathCause } from "../messages/common.ts";
 import { leaseEvents, type LeaseReply, type leaseService } from "../messages/leases.ts";
+import { hostService } from "../messages/tasks.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { Infer } from "../wire/schema.ts";
 import type { Handlers } from "../wire/service.ts";
@@ -28,6 +29,8 @@ export interface LeaseServerDependencies {
 
 /** How long a lease is its owner's, however many wait: handing it over costs two round trips. */
 const TURN_MS = 20;
+/** A loop that lives answers sooner. The worker is asked again as late, since what runs there may take long. */
+const OWNER_ANSWER_MS = 300;
 
 export class LeaseServer implements LeaseOwners {
   readonly #deps: LeaseServerDependencies;
@@ -112,6 +115,30 @@ export class LeaseServer implements LeaseOwners {
 
   askBack({ leaseId, request }: Lease): void {
     this.#deps.members.connectionOf(request.ownerId)?.client(leaseEvents).recallLease({ leaseId });
+    this.#takeLater(leaseId);
+  }
+
+  /**
+   * An owner whose loop stands still cannot return it. Its worker is asked instead, and promises to take no more calls on a
+   * lease on which nothing runs.
+   */
+  #takeLater(leaseId: string): void {
+    this.#deps.clock.after(OWNER_ANSWER_MS, () => {
+      const worker = this.#queue().lease(leaseId)?.holding?.worker;
+      if (worker === undefined) return;
+      (worker.connection as Connection)
+        .client(hostService)
+        .yieldLease({ leaseId })
+        .then(
+          ({ yielded, discard }) => {
+            if (yielded) this.#queue().take(leaseId, discard);
+            else this.#takeLater(leaseId);
+          },
+          () => {
+            // The worker has died: its leases end with it.
+          },
+        );
+    });
   }
 
   /** Those who have had their turn are asked to return what they can do without. */

@@ -53,6 +53,7 @@ export class HostServer {
           return { ok: false, error: this.#executor.results.encodeThrown(error, request.name) };
         }
       },
+      yieldLease: ({ leaseId }) => this.#runtime.yieldLease(leaseId),
       askOwned: () => ({ owns: this.#runtime.table.exportedCount > 0 }),
       stopActor: async ({ actorId, graceMs }) => {
         const host = this.#hosts.get(actorId);

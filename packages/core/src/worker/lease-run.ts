@@ -60,6 +60,11 @@ export class LeaseRun implements CallOrigin, WaitScope {
   #isBlocked = false;
   #resuming: Promise<void> | undefined;
   #isRetiring = false;
+  #isYielded = false;
+
+  get leaseId(): string {
+    return this.#lease.leaseId;
+  }
 
   constructor(deps: LeaseRunDependencies, lease: LentLease) {
     this.runtime = deps.runtime;
@@ -75,7 +80,7 @@ export class LeaseRun implements CallOrigin, WaitScope {
 
   pushed(template: RunTemplate, push: Push, frame: Buffer, argsStart: number, argsEnd: number): void {
     const execution = new CallExecution(this, undefined, template, push, frame, argsStart, argsEnd);
-    if (this.#isBlocked || this.#isRetiring) this.#giveBack([execution]);
+    if (this.#isBlocked || this.#isRetiring || this.#isYielded) this.#giveBack([execution]);
     else if (this.#current === undefined && this.#queue.length === 0) this.#start(execution);
     else this.#queue.push(execution);
   }
@@ -101,6 +106,14 @@ export class LeaseRun implements CallOrigin, WaitScope {
     this.#isRetiring = true;
     this.#events.workerRetiring({ channel: this.channel });
     this.#giveBackQueue();
+  }
+
+  /** Takes no more calls, if none is here: what its owner still sends goes back. */
+  yield(): { yielded: boolean; discard: boolean } {
+    if (this.#current !== undefined || this.#queue.length > 0) return { yielded: false, discard: false };
+    if (!this.#isYielded) this.#events.channelReady({ channel: this.channel, ready: false });
+    this.#isYielded = true;
+    return { yielded: true, discard: this.#isRetiring };
   }
 
   #finished(): void {

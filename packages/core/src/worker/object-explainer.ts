@@ -21,6 +21,8 @@ export interface ExplainCalls {
   explainActor(actorId: string): Promise<Explanation>;
   /** Also says which process that is. */
   explainAtOwner(owner: OwnerAddress, sequence: number): Promise<Explanation & { readonly pid: number }>;
+  /** Of a process that does not answer: its node knows. */
+  pidOf(workerId: string): Promise<number | undefined>;
 }
 
 /** Longer than any loop that lives takes for an answer. */
@@ -30,6 +32,8 @@ export class ObjectExplainer {
   readonly #submitter: TaskSubmitter;
   readonly #calls: ExplainCalls;
   readonly #clock: Clock;
+  /** Owners that were asked and have not answered, with the time of the first question; one for each connection at most. */
+  readonly #unanswered = new Map<string, number>();
 
   constructor(submitter: TaskSubmitter, calls: ExplainCalls, clock: Clock) {
     this.#submitter = submitter;
@@ -53,16 +57,22 @@ export class ObjectExplainer {
   }
 
   async #askOwner(owner: OwnerAddress, sequence: number): Promise<Explanation> {
-    const late = new Promise<Explanation>((resolve) =>
-      this.#clock.after(OWNER_ANSWER_MS, () =>
-        resolve({ state: "unknown", reasons: [`its owner ${shortId(owner.workerId)} has not run its loop for ${OWNER_ANSWER_MS} ms`] }),
-      ),
-    );
+    const { workerId } = owner;
+    const askedAtMs = this.#unanswered.get(workerId) ?? this.#clock.nowMs();
+    this.#unanswered.set(workerId, askedAtMs);
     const asked = this.#calls.explainAtOwner(owner, sequence).then(
       ({ state, reasons, pid }) => ({ state, reasons: reasons.map((reason) => `owner pid ${pid}: ${reason}`) }),
       (error: unknown) => ({ state: "lost", reasons: [RaiaError.is(error) ? error.message : String(error)] }),
     );
-    return Promise.race([asked, late]);
+    void asked.then(() => this.#unanswered.delete(workerId));
+    const late = new Promise<undefined>((resolve) => this.#clock.after(OWNER_ANSWER_MS, () => resolve(undefined)));
+    return (await Promise.race([asked, late])) ?? { state: "unknown", reasons: [await this.#describeSilence(workerId, askedAtMs)] };
+  }
+
+  async #describeSilence(workerId: string, askedAtMs: number): Promise<string> {
+    const pid = await this.#calls.pidOf(workerId).catch(() => undefined); // The node is gone, and the owner with it.
+    const seconds = Math.floor((this.#clock.nowMs() - askedAtMs) / 1000);
+    return `its owner ${pid === undefined ? shortId(workerId) : `pid ${pid}`} has not run its loop for ${seconds} s or more`;
   }
 
   async #explainActorCall(call: Call, actorId: string): Promise<Explanation> {

@@ -4,6 +4,7 @@
  * pipeline of them costs no turn of the event loop each.
  */
 import type { Clock } from "../base/clock.ts";
+import { LruMap } from "../base/lru-map.ts";
 import type { Spinner } from "../base/spinner.ts";
 import { type OpenChannel, PUSH_TAG, workerEvents, workerService } from "../messages/tasks.ts";
 import type { Connection } from "../wire/connection.ts";
@@ -31,8 +32,12 @@ export interface TaskServerDependencies {
   readonly spinner: Spinner;
 }
 
+/** Leases that were yielded before their owners opened them: far more than a process has claim words for. */
+const MAX_YIELDED = 1024;
+
 export class TaskServer {
   readonly #deps: TaskServerDependencies;
+  readonly #yielded = new LruMap<string, true>(MAX_YIELDED);
   readonly #connections = new Set<OwnerConnection>();
 
   constructor(deps: TaskServerDependencies) {
@@ -41,7 +46,7 @@ export class TaskServer {
 
   /** Serves an owner that dialled this process. */
   attach(connection: Connection): void {
-    const served = new OwnerConnection(connection, this.#deps);
+    const served = new OwnerConnection(connection, this.#deps, this.#yielded);
     this.#connections.add(served);
     connection.onClosed(() => {
       this.#connections.delete(served);
@@ -51,6 +56,17 @@ export class TaskServer {
 
   *running(): Iterable<CallExecution> {
     for (const connection of this.#connections) yield* connection.running();
+  }
+
+  /** The node takes a lease back whose owner does not answer. Yielded: nothing runs on it, and nothing ever will. */
+  yieldLease(leaseId: string): { yielded: boolean; discard: boolean } {
+    for (const connection of this.#connections) {
+      const run = connection.leaseRun(leaseId);
+      if (run !== undefined) return run.yield();
+    }
+    // Its owner has not come yet.
+    this.#yielded.set(leaseId, true);
+    return { yielded: true, discard: false };
   }
 
   /** This process has ended: what runs is told, what waits is forgotten. */
@@ -66,8 +82,11 @@ class OwnerConnection {
   readonly #templates = new Map<number, RunTemplate>();
   readonly #channels = new Map<number, LeaseRun | ActorRun>();
 
-  constructor(connection: Connection, deps: TaskServerDependencies) {
+  readonly #yielded: LruMap<string, true>;
+
+  constructor(connection: Connection, deps: TaskServerDependencies, yielded: LruMap<string, true>) {
     this.#deps = deps;
+    this.#yielded = yielded;
     this.#lent = { ...deps, connection, events: connection.client(workerEvents) };
     connection.serve(workerService, {
       defineTemplate: (template) => void this.#templates.set(template.template, new RunTemplate(template)),
@@ -100,13 +119,23 @@ class OwnerConnection {
     const { executor, effects, claims } = this.#deps;
     if (kind === "actor")
       return new ActorRun({ runtime, connection, executor, hostOf: (actorId) => effects.actorHost(actorId) }, channel, id);
-    return new LeaseRun(this.#lent, {
+    const run = new LeaseRun(this.#lent, {
       channel,
       leaseId: id,
       accelerators,
       deviceVariables,
       claims: claims.subarray(claimOffset / Int32Array.BYTES_PER_ELEMENT),
     });
+    if (this.#yielded.get(id) !== undefined) {
+      this.#yielded.delete(id);
+      run.yield();
+    }
+    return run;
+  }
+
+  leaseRun(leaseId: string): LeaseRun | undefined {
+    for (const channel of this.#channels.values()) if (channel instanceof LeaseRun && channel.leaseId === leaseId) return channel;
+    return undefined;
   }
 
   *running(): Iterable<CallExecution> {

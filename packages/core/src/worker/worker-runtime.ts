@@ -337,6 +337,11 @@ export class WorkerRuntime {
     );
   }
 
+  /** @internal see TaskServer */
+  yieldLease(leaseId: string): { yielded: boolean; discard: boolean } {
+    return this.#tasks?.yieldLease(leaseId) ?? { yielded: true, discard: false };
+  }
+
   #taskEffects(): TaskServerEffects {
     return {
       blocked: (leaseIds) => this.cluster.lease.taskBlocked({ leaseIds }),
