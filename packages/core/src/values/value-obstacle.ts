@@ -42,6 +42,14 @@ export function obstacleOf(value: object): Obstacle {
       "register a codec for the subclass",
     );
   }
+  if (ArrayBuffer.isView(value)) {
+    const base = Object.prototype.toString.call(value).slice("[object ".length, -1);
+    return new Obstacle(
+      value,
+      `it is an instance of ${typeName(value)}, and would arrive as a plain ${base}`,
+      `register a codec for its class with registerCodec, or send a plain ${base}`,
+    );
+  }
   const native = nativeObstruction(value);
   if (native !== undefined) return new Obstacle(value, native.reason, native.wayOut);
   return new Obstacle(

@@ -12,6 +12,7 @@ import type { GetOptions } from "./object-ref.ts";
 import type { ReferenceTable } from "./references.ts";
 import { currentContext, type WaitScope } from "./task-context.ts";
 import type { RuntimeValueHooks } from "./value-hooks.ts";
+import { checkWaitOptions } from "./wait-options.ts";
 
 export interface Failure {
   readonly code: ErrorCode;
@@ -79,9 +80,10 @@ export class ObjectReader {
   }
 
   get(entry: ObjectEntry, options?: GetOptions): Promise<unknown> {
+    if (options !== undefined) return this.#getSlow([entry], options).then((values) => values[0]);
     if (entry.state === objectState.value) return Promise.resolve(entry.payload);
     if (entry.isSettled && entry.state !== objectState.stored) return this.#readAlone(entry);
-    return this.#getSlow([entry], options).then((values) => values[0]);
+    return this.#getSlow([entry], undefined).then((values) => values[0]);
   }
 
   /** All of them, in order. Rejects as soon as one fails. */
@@ -90,6 +92,7 @@ export class ObjectReader {
   }
 
   async #getSlow(entries: readonly ObjectEntry[], options: GetOptions | undefined): Promise<unknown[]> {
+    if (options !== undefined) checkWaitOptions(options);
     const waits = this.#enterWait(entries);
     // The entries stay alive while somebody waits for them, even if the caller has dropped the refs.
     for (const entry of entries) this.#table.hold(entry);
@@ -191,6 +194,7 @@ export class ObjectReader {
 
   /** Which of them are ready, once `numReturns` are or the time is up. */
   async wait<E extends ObjectEntry>(entries: readonly E[], options: WaitOptions): Promise<ReadonlySet<E>> {
+    checkWaitOptions(options);
     const numReturns = options.numReturns ?? 1;
     const ready = (): E[] => entries.filter((entry) => entry.isSettled);
     let found = ready();
