@@ -55,8 +55,7 @@ describe("shape", () => {
     };
     assert.throws(
       () => echo.remote([broken]),
-      (error: RaiaError) =>
-        error.code === "UNSERIALIZABLE" && /broken/.test(String(error.facts["path"])) && /not today/.test(error.message),
+      (error: RaiaError) => error.code === "UNSERIALIZABLE" && /path=\S*broken .*not today/.test(error.message),
     );
     const fail = remote((): void => {
       throw Object.defineProperty(new Error("outer"), "broken", {
@@ -76,7 +75,7 @@ describe("shape", () => {
       throw () => 1;
     });
     await assert.rejects(get(thrown.remote()), { code: "UNSERIALIZABLE" });
-    await assert.rejects(get(remote((): unknown => ({ then: 1, later: Promise.resolve() })).remote()), { code: "UNSERIALIZABLE" });
+    await assert.rejects(get(remote((): unknown => ({ later: Promise.resolve() })).remote()), { code: "UNSERIALIZABLE" });
   });
 
   test("undefined and null may be thrown", async () => {
@@ -127,8 +126,8 @@ describe("what is no ref", () => {
   test("times that are none", async () => {
     const ref = put(1);
     for (const timeoutMs of [Number.NaN, -1, "5" as unknown as number]) {
-      await assert.rejects(get(ref, { timeoutMs }), (error: RaiaError) => /^INVALID_/.test(error.code), `get ${timeoutMs}`);
-      await assert.rejects(wait([ref], { timeoutMs }), (error: RaiaError) => /^INVALID_/.test(error.code), `wait ${timeoutMs}`);
+      await assert.rejects(get(ref, { timeoutMs }), (error: RaiaError) => error.code === "INVALID_OPTION", `get ${timeoutMs}`);
+      await assert.rejects(wait([ref], { timeoutMs }), (error: RaiaError) => error.code === "INVALID_OPTION", `wait ${timeoutMs}`);
     }
   });
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { testCluster } from "@raia/testing/fixtures/cluster";
 import { raise, spinUntilRaised, whenRaised } from "@raia/testing/fixtures/signals";
-import { explain, get, type ObjectRef, put, remote } from "../../src/index.ts";
+import { explain, get, type ObjectRef, remote } from "../../src/index.ts";
 
 const cluster = testCluster();
 
