@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
 import { type ErrorCode, type Facts, RaiaError } from "../base/errors.ts";
 import { lacking, type ResourceSet, showLack, unitsOf } from "../base/resources.ts";
-import type { DeathCause } from "../messages/common.ts";
+import type { DeathCause, WorkerDemand } from "../messages/common.ts";
 import type { Holding, LeaseEffect, LeaseEvent } from "./lease-machine.ts";
 import { Lease, type LeaseRequest } from "./lease.ts";
 import { neverHere, type PlacingNode } from "./lease-placement-policy.ts";
@@ -152,14 +152,8 @@ export class LeaseQueue {
   /** A process ended before it could take work. */
   workerStartFailed(launchKey: string, cause: DeathCause): void {
     if (!this.#finder.workerStartFailed(launchKey, cause)) return;
-    const { kind, exitCode, signal, stderrTail } = cause;
-    for (const lease of [...this.#queued.values()]) {
-      if (lease.launchKey !== launchKey) continue;
-      const { name, runtimeEnv } = lease.request.demand;
-      const { setupHook, workingDir } = runtimeEnv;
-      const facts = { name, setupHook, workingDir, cause: kind, exitCode, signal, stderrTail };
-      this.#tell(lease.leaseId, { kind: "refused", code: "RUNTIME_ENV_FAILED", facts });
-    }
+    for (const { leaseId, launchKey: wanted, request } of [...this.#queued.values()])
+      if (wanted === launchKey) this.#tell(leaseId, { kind: "refused", ...startRefusal(request.demand, cause) });
   }
 
   /** Requests and leases of an owner that is gone; its actors are control's to end. */
@@ -330,4 +324,15 @@ export class LeaseQueue {
     const reasons = lacks.length > 0 ? lacks : [starting > 0 ? `a worker process is starting (${starting})` : "no worker process is free"];
     return { state: "queued", position, reasons };
   }
+}
+
+/** Why no process of this kind can be had. */
+function startRefusal({ name, runtimeEnv }: WorkerDemand, cause: DeathCause): { code: ErrorCode; facts: Facts } {
+  const { kind, exitCode, signal, stderrTail } = cause;
+  if (kind === "start-failed") {
+    const facts = { name, reason: "no worker process can be started", ...(cause.facts as Facts | undefined) };
+    return { code: "SYSTEM_CALL_FAILED", facts };
+  }
+  const { setupHook, workingDir } = runtimeEnv;
+  return { code: "RUNTIME_ENV_FAILED", facts: { name, setupHook, workingDir, cause: kind, exitCode, signal, stderrTail } };
 }

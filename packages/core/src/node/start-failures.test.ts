@@ -29,3 +29,11 @@ test("start failures: a start that goes well forgets those before", () => {
   failures.started("a");
   assert.equal(failures.failed("a", { kind: "exit", exitCode: 1 }, 0), false);
 });
+
+test("start failures: a machine that refuses every start for ten seconds is given up, and not before", () => {
+  const failures = new StartFailures();
+  for (const nowMs of [0, 3000, 9999]) assert.equal(failures.failed("a", { kind: "start-failed" }, nowMs), false);
+  assert.equal(failures.failed("a", { kind: "signal", signal: "SIGKILL" }, 20_000), false);
+  assert.equal(failures.failed("a", { kind: "start-failed" }, 20_000), true);
+  assert.equal(failures.failed("a", { kind: "start-failed" }, 20_001), false);
+});

@@ -1,7 +1,7 @@
 /**
  * Worker processes that ended before they could take work. When it is their environment that does not let them start, the
  * next one would not either: what waits for such a process is told why. When the machine is short of something, the next
- * start waits a little longer each time.
+ * start waits a little longer each time; when it stays short, what waits is told so.
  */
 import { LruMap } from "../base/lru-map.ts";
 import type { DeathCause } from "../messages/common.ts";
@@ -13,8 +13,12 @@ const ATTEMPTS = 3;
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 5_000;
 
+/** A machine that has refused every start for so long is not under a passing load: a limit of the user or its container is met. */
+const SHORT_FOR_MS = 10_000;
+
 interface Failures {
   readonly count: number;
+  readonly sinceMs: number;
   readonly retryAtMs: number;
 }
 
@@ -28,11 +32,14 @@ export class StartFailures {
 
   /** @returns whether no further start is worth trying */
   failed(launchKey: string, cause: DeathCause, nowMs: number): boolean {
-    const count = (this.#failures.get(launchKey)?.count ?? 0) + 1;
-    const isHopeless = OWN_FAULT.has(cause.kind) && (count >= ATTEMPTS || cause.exitCode === SETUP_FAILED_EXIT_CODE);
+    const { count: before, sinceMs } = this.#failures.get(launchKey) ?? { count: 0, sinceMs: nowMs };
+    const count = before + 1;
+    const isHopeless = OWN_FAULT.has(cause.kind)
+      ? count >= ATTEMPTS || cause.exitCode === SETUP_FAILED_EXIT_CODE
+      : cause.kind === "start-failed" && nowMs - sinceMs >= SHORT_FOR_MS;
     const pauseMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(count - 1, 20));
     if (isHopeless) this.#failures.delete(launchKey);
-    else this.#failures.set(launchKey, { count, retryAtMs: nowMs + pauseMs });
+    else this.#failures.set(launchKey, { count, sinceMs, retryAtMs: nowMs + pauseMs });
     return isHopeless;
   }
 

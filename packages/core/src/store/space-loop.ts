@@ -55,7 +55,8 @@ export class SpaceLoop {
   #isRunning = false;
   #again = false;
   #diskErrno: string | undefined;
-  #diskRetryAtMs = 0;
+  #diskFullSinceMs = 0;
+  #diskTriedAtMs = 0;
   #askedToCollectAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
 
@@ -126,10 +127,16 @@ export class SpaceLoop {
     this.#requests = this.#requests.filter((request) => {
       const offset = this.#deps.arena.allocateFor(request.slot, request.bytes);
       if (offset !== undefined) request.resolve(offset);
-      else if (nowMs - request.askedAtMs >= this.#timeoutMs) request.reject(this.#refusal(request));
+      else if (this.#isOverdue(request, nowMs)) request.reject(this.#refusal(request));
       else return true;
       return false;
     });
+  }
+
+  /** A disk that has been full for so long is not waited for anew by each who asks: that it still is must be seen once. */
+  #isOverdue({ askedAtMs }: Request, nowMs: number): boolean {
+    if (nowMs - askedAtMs >= this.#timeoutMs) return true;
+    return this.#diskErrno !== undefined && nowMs - this.#diskFullSinceMs >= this.#timeoutMs && this.#diskTriedAtMs > askedAtMs;
   }
 
   get #timeoutMs(): number {
@@ -147,7 +154,7 @@ export class SpaceLoop {
   /** One object that has to leave memory now. */
   #nextVictim(): ObjectRecord | undefined {
     const { arena, table, clock, limits } = this.#deps;
-    if (this.#diskErrno !== undefined && clock.nowMs() < this.#diskRetryAtMs) return undefined;
+    if (this.#diskErrno !== undefined && clock.nowMs() < this.#diskTriedAtMs + DISK_RETRY_MS) return undefined;
     const neededBlocks = this.#requests[0] === undefined ? 0 : blocksFor(this.#requests[0].bytes);
     const victim = neededBlocks > 0 ? this.#inTheWay(neededBlocks) : undefined;
     const isAbove = table.arenaBytes > arena.capacityBytes * limits.spillAboveFraction;
@@ -178,8 +185,9 @@ export class SpaceLoop {
   }
 
   #noteDisk(errno: string | undefined): void {
+    this.#diskTriedAtMs = this.#deps.clock.nowMs();
+    if (this.#diskErrno === undefined) this.#diskFullSinceMs = this.#diskTriedAtMs;
     this.#diskErrno = errno;
-    this.#diskRetryAtMs = this.#deps.clock.nowMs() + DISK_RETRY_MS;
   }
 
   /** Looks again while somebody waits: to refuse the oldest, to try the disk anew, and for blocks freed in silence. */
@@ -190,7 +198,7 @@ export class SpaceLoop {
     if (oldest === undefined) return;
     const nowMs = this.#deps.clock.nowMs();
     const lookInMs = Math.min(LOOK_AGAIN_MS, oldest.askedAtMs + this.#timeoutMs - nowMs);
-    const retryInMs = this.#diskErrno === undefined ? lookInMs : Math.min(lookInMs, this.#diskRetryAtMs - nowMs);
+    const retryInMs = this.#diskErrno === undefined ? lookInMs : Math.min(lookInMs, this.#diskTriedAtMs + DISK_RETRY_MS - nowMs);
     this.#timer = this.#deps.clock.after(Math.max(0, retryInMs), () => this.kick());
   }
 }

@@ -211,6 +211,30 @@ test("C-14 store: a full disk gives OUT_OF_DISK with the top owners, nothing is 
   assert.equal(store.arena.writable(extent!.offset, 1)[0], 52);
 });
 
+test("C-14 store: who asks while the disk has long been full is told after one more try, not after the whole time again", async () => {
+  const store = new StoreFixture(16, { diskTimeoutMs: 10_000 });
+  store.store("a", 8);
+  store.store("b", 8);
+  store.disk.capacityBytes = 3 * BLOCK_BYTES;
+  const first = store.server.requestSpace(5, 4 * BLOCK_BYTES);
+  let isRefused = false;
+  const second = store.server.requestSpace(6, 4 * BLOCK_BYTES);
+  await settle();
+  for (let tries = 0; tries < 20; tries++) {
+    store.clock.advance(500);
+    await settle();
+  }
+  await assert.rejects(first, hasCode("OUT_OF_DISK"));
+  await assert.rejects(second, hasCode("OUT_OF_DISK"));
+
+  const third = store.server.requestSpace(7, 4 * BLOCK_BYTES);
+  third.catch(() => (isRefused = true));
+  await settle();
+  assert.equal(isRefused, false, "the disk may have room by now: it is tried first");
+  store.clock.advance(500);
+  await assert.rejects(third, hasCode("OUT_OF_DISK"));
+});
+
 test("C-16 store: a disk that cannot be read gives OBJECT_LOST to every reader, and the rest goes on", async () => {
   const store = new StoreFixture(16);
   store.store("a", 8);

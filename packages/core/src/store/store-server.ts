@@ -103,7 +103,7 @@ export class StoreServer {
       maxSpillBytes: options.maxSpillBytes ?? DEFAULT_MAX_SPILL_BYTES,
       spillAboveFraction: options.spillAboveFraction ?? 0.8,
       spaceTimeoutMs: options.spaceTimeoutMs ?? 60_000,
-      diskTimeoutMs: options.diskTimeoutMs ?? 10_000,
+      diskTimeoutMs: options.diskTimeoutMs ?? 5_000,
     };
     this.#space = new SpaceLoop({
       arena,
