@@ -69,6 +69,18 @@ test("lease machine: a process whose owner died is dismissed, one that is return
   ]);
 });
 
+test("lease machine: what is taken from an owner that does not answer keeps its claim words until the owner has heard", () => {
+  assert.deepEqual(lease(found, { kind: "taken", discard: false }).last, [{ kind: "freeWorker", holding }]);
+  assert.deepEqual(lease(found, { kind: "taken", discard: true }).last, [
+    { kind: "freeWorker", holding },
+    { kind: "discardWorker", worker },
+  ]);
+  for (const heard of [{ kind: "returned", discard: true }, { kind: "ownerDied" }] satisfies LeaseEvent[]) {
+    const { state, last } = lease(found, { kind: "taken", discard: false }, heard);
+    assert.deepEqual([state.kind, last], ["ended", [{ kind: "freeClaims", holding }]]);
+  }
+});
+
 test("lease machine: what shrank gives back what it has left", () => {
   const grant = { resources: {}, devices: {} };
 
@@ -89,21 +101,24 @@ test("lease machine: whatever happens, one answer goes to who asked, and what wa
     { kind: "blocked" },
     { kind: "unblocked" },
     { kind: "turnOver" },
+    { kind: "taken", discard: false },
+    { kind: "taken", discard: true },
     { kind: "workerDied", cause, strangers: 1 },
     { kind: "ownerDied" },
   );
   fc.assert(
     fc.property(fc.array(anything, { maxLength: 12 }), fc.boolean(), (events, isGranted) => {
       const machine = newLease();
-      const counts = { answers: 0, grants: 0, frees: 0, cpusLent: 0 };
+      const counts = { answers: 0, grants: 0, frees: 0, claimFrees: 0, cpusLent: 0 };
       for (const event of isGranted ? [found, ...events] : events) {
         // The queue says nothing to what is over, nor of work to what has none.
         if (machine.state.kind === "ended") break;
-        if (machine.state.kind === "queued" && leaseTable.queued[event.kind] === undefined) continue;
+        if (leaseTable[machine.state.kind][event.kind] === undefined) continue;
         for (const { kind } of machine.handle(event, 0)) {
           if (kind === "tellGranted" || kind === "tellRefused") counts.answers++;
           if (kind === "tellGranted") counts.grants++;
-          if (kind === "free") counts.frees++;
+          if (kind === "free" || kind === "freeWorker") counts.frees++;
+          if (kind === "free" || kind === "freeClaims") counts.claimFrees++;
           if (kind === "lendCpu") counts.cpusLent++;
           if (kind === "claimCpu") counts.cpusLent--;
           assert.ok(counts.cpusLent === 0 || counts.cpusLent === 1);
@@ -111,7 +126,8 @@ test("lease machine: whatever happens, one answer goes to who asked, and what wa
       }
       const isOver = machine.state.kind === "ended";
       assert.equal(counts.answers, isGranted || isOver ? 1 : 0);
-      assert.equal(counts.frees, isOver ? counts.grants : 0);
+      assert.equal(counts.frees, isOver || machine.state.kind === "taken" ? counts.grants : 0);
+      assert.equal(counts.claimFrees, isOver ? counts.grants : 0);
     }),
   );
 });

@@ -87,7 +87,10 @@ function giveBack(state: Granted, { discard }: { readonly discard: boolean }): N
 
 function take({ holding }: Granted, { discard }: { readonly discard: boolean }): Next {
   const freeWorker: LeaseEffect = { kind: "freeWorker", holding };
-  return to({ kind: "taken", holding }, ...(discard ? [freeWorker, { kind: "discardWorker", worker: holding.worker } as const] : [freeWorker]));
+  return to(
+    { kind: "taken", holding },
+    ...(discard ? [freeWorker, { kind: "discardWorker", worker: holding.worker } as const] : [freeWorker]),
+  );
 }
 
 function freeClaims({ holding }: { readonly holding: Holding }): Next {

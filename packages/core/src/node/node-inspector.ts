@@ -25,6 +25,8 @@ export interface NodeInspection {
   }[];
   readonly ledgerLeases: readonly string[];
   readonly pendingLeases: number;
+  /** Taken from owners that have not heard of it. */
+  readonly takenLeases: number;
   readonly members: number;
   readonly actors: readonly { readonly actorId: string; readonly incarnation: number; readonly workerId: string | undefined }[];
   readonly workers: readonly { readonly workerId: string; readonly state: string; readonly leases: number; readonly actors: number }[];
@@ -65,6 +67,7 @@ export class NodeInspector {
       ),
       ledgerLeases: [...ledger.leaseIds()],
       pendingLeases: queue.pendingCount,
+      takenLeases: queue.takenCount,
       members: members.size,
       actors: [...actors.all()].map(({ actorId, incarnation, worker }) => ({ actorId, incarnation, workerId: worker?.workerId })),
       workers: [...pool.all()].map(({ workerId, state, leaseIds, actorIds }) => ({

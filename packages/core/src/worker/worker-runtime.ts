@@ -332,6 +332,7 @@ export class WorkerRuntime {
         explainLease: (leaseId) => cluster.lease.explainLease({ leaseId }),
         explainActor: (actorId) => cluster.control.explainActor({ actorId }),
         explainAtOwner: (owner, sequence) => this.#owners.explain(owner, sequence),
+        pidOf: async (workerId) => (await cluster.process.listWorkers({})).workers.find((row) => row.workerId === workerId)?.pid,
       },
       this.clock,
     );

@@ -67,6 +67,7 @@ export function leftovers(world: World, drivers: readonly WorkerRuntime[]): stri
   const node = world.node.inspect();
   report("leases", node.leases.length);
   report("lease requests", node.pendingLeases);
+  report("leases taken from their owners", node.takenLeases);
   report("actors at the node", node.actors.length);
   for (const [name, units] of Object.entries(node.total)) report(`units of ${name} not returned`, units - (node.available[name] ?? 0));
   report("claim words without a worker", node.lentWordBytes - node.workers.length * WORD_BYTES_PER_WORKER);
