@@ -47,6 +47,12 @@ test("worker machine: the end of its last work does not bring back a process tha
   assert.equal(worker({ kind: "registered" }, { kind: "given" }, stopped, { kind: "emptied" }).state.kind, "stopping");
 });
 
+test("worker machine: a process that leaves is asked again when the work of others there is done", () => {
+  const { last } = worker({ kind: "registered" }, { kind: "given" }, dismissed, { kind: "emptied" });
+
+  assert.deepEqual(last, [{ kind: "ask" }]);
+});
+
 test("worker machine: one that is dismissed twice is asked once", () => {
   const { all } = worker({ kind: "registered" }, dismissed, dismissed);
 

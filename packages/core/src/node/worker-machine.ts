@@ -12,7 +12,7 @@ export type WorkerState =
   | { readonly kind: "idle"; readonly sinceMs: number }
   /** Has leases or actors. */
   | { readonly kind: "busy" }
-  /** Gets no more work, and ends as soon as nobody needs what it owns: so it is asked, and told on. */
+  /** Gets no more work, and ends as soon as nobody needs what it does or owns: so it is asked, and told on. */
   | { readonly kind: "leaving"; readonly reason: KillReason; readonly graceMs: number }
   /** Told to end; its leases are over with it. */
   | { readonly kind: "stopping" }
@@ -29,7 +29,7 @@ export type WorkerEvent =
   | { readonly kind: "emptied" }
   /** It is needed no more. */
   | { readonly kind: "dismissed"; readonly reason: KillReason; readonly graceMs: number }
-  /** Nobody needs what it owns. */
+  /** Nobody needs what it owns, and it has no work. */
   | { readonly kind: "ownsNothing" }
   /** It must end, whoever needs it. */
   | { readonly kind: "stopped"; readonly reason: KillReason; readonly graceMs: number }
@@ -96,7 +96,7 @@ export const workerTable: Table<WorkerState, WorkerEvent, WorkerEffect> = {
   },
   leaving: {
     registrationTimedOut: "ignore",
-    emptied: "ignore", // It is not for others any more.
+    emptied: (state) => to(state, { kind: "ask" }), // Others still had work here when it was asked first.
     dismissed: "ignore", // It was asked already.
     ownsNothing: (state) => end(state, state),
     stopped: end,

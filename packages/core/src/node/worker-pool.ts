@@ -153,13 +153,13 @@ export class WorkerPool {
 
   /** Work ended on it. */
   tookBack(worker: PoolWorker): void {
-    if (worker.leaseIds.size > 0 || worker.actorIds.size > 0) return;
+    if (hasWork(worker)) return;
     this.#handle(worker, { kind: "emptied" });
     if (worker.state.kind === "idle") worker.sharedUnits = undefined;
   }
 
   /**
-   * Ends a process that is needed no more, once nobody needs what it owns.
+   * Ends a process that is needed no more, once nobody needs what it owns and what others have given it to do is done.
    *
    * @returns settles when it is known whether it goes now or in its own time
    */
@@ -171,7 +171,7 @@ export class WorkerPool {
   /** A process says whether others use what it owns. */
   ownsShared(worker: PoolWorker, owns: boolean): void {
     worker.ownsShared = owns;
-    if (!owns) this.#handle(worker, { kind: "ownsNothing" });
+    if (!owns && !hasWork(worker)) this.#handle(worker, { kind: "ownsNothing" });
   }
 
   /** Ends a process: SIGTERM now, SIGKILL after the grace period. */
@@ -283,4 +283,8 @@ export class WorkerPool {
 /** Work with equal keys can use the same process. */
 export function launchKeyOf(demand: WorkerDemand): string {
   return JSON.stringify([demand.launch.execArgv, demand.launch.cwd, demand.runtimeEnv.hash, demand.isolation === "thread" ? "thread" : ""]);
+}
+
+function hasWork({ leaseIds, actorIds }: PoolWorker): boolean {
+  return leaseIds.size > 0 || actorIds.size > 0;
 }
