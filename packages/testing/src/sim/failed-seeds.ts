@@ -7,5 +7,6 @@ export const failedSeeds: readonly (readonly [seed: number, found: string])[] = 
   [15, "a lease whose owner lost its connection stayed, and so did what ran on it"],
   [17, "a connection that was lost while it greeted was taken for a death"],
   [1050, "calls that shared a process which died found a new shape with each death"],
+  [5460, "a process in which others still had work was ended because one of its lessees had left"],
   [2157, "an item that an actor had stored when it died stayed in the store"],
 ];
