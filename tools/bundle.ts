@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 /**
  * The files that others name: doors, programs, and modules whose functions are sent by reference. What several of them use is
@@ -37,6 +37,7 @@ export async function bundle(folder: string, name: string): Promise<void> {
     splitting: true,
     // One level deep, like the sources: a program is named from there as `../bin/head-main.js`.
     chunkNames: "parts/[name]-[hash]",
+    plugins: [builtinModules],
     packages: "external",
     format: "esm",
     platform: "node",
@@ -52,3 +53,17 @@ export async function bundle(folder: string, name: string): Promise<void> {
     writeFileSync(path, contents);
   }
 }
+
+/**
+ * Takes Node's own modules as they are. An `import` of one makes an ES module with all its names first, which for `fs` alone loads
+ * 40 modules more (7 ms of each process).
+ */
+const builtinModules: Plugin = {
+  name: "builtin modules",
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "builtin" }));
+    onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
+};

@@ -3,9 +3,9 @@
  * parent's with its own on top, so a program says once what all of its tasks need. Equal environments have equal hashes,
  * and only they share processes.
  */
-import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { RaiaError } from "../base/errors.ts";
+import { crypto } from "../base/late-modules.ts";
 import type { RuntimeEnv } from "../messages/common.ts";
 import { MAX_ENV_CHARS, MAX_ENV_TOTAL_CHARS } from "./limits.ts";
 import { checkRecord, entriesOf, invalidOption, type Rule, text } from "./option-rules.ts";
@@ -104,7 +104,9 @@ function hashOf({ workingDir, setupHook }: RuntimeEnvOptions, variables: { reado
   const sorted = Object.entries(variables).sort(([a], [b]) => (a < b ? -1 : 1));
   if (sorted.length === 0 && workingDir === undefined && setupHook === undefined) return "";
   const directory = workingDir === undefined ? undefined : [workingDir, hashDirectory(workingDir)];
-  const hash = createHash("sha256").update(JSON.stringify([sorted, directory, setupHook]));
+  const hash = crypto()
+    .createHash("sha256")
+    .update(JSON.stringify([sorted, directory, setupHook]));
   return hash.digest("hex").slice(0, 32);
 }
 

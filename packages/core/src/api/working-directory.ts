@@ -2,10 +2,11 @@
  * The content of a directory as one hash. Files are read again only when a name, size or time of change in the tree is
  * another than last time, so hashing the same tree for many functions costs a walk.
  */
-import { createHash, type Hash } from "node:crypto";
+import type { Hash } from "node:crypto";
 import { type BigIntStats, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { RaiaError } from "../base/errors.ts";
+import { crypto } from "../base/late-modules.ts";
 import { LruMap } from "../base/lru-map.ts";
 import { MAX_WORKING_DIR_BYTES, MAX_WORKING_DIR_FILES } from "./limits.ts";
 
@@ -50,7 +51,7 @@ export function hashDirectory(root: string): string {
 }
 
 function digest(feed: (hash: Hash) => void): string {
-  const hash = createHash("sha256");
+  const hash = crypto().createHash("sha256");
   feed(hash);
   return hash.digest("hex");
 }

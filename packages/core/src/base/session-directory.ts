@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { realClock } from "./clock.ts";
+import { realRandom } from "./random.ts";
 import { attempt, checkPrivate, makePrivate, refuse, removeDirectory } from "./private-directory.ts";
 import { isSameProcess, type ProcessMark, processMark } from "./process-mark.ts";
 import { logsRoot, SESSION_PREFIX, type SessionEnvironment, sessionNames, sessionRoot, sessionRoots } from "./session-roots.ts";
@@ -171,7 +171,7 @@ function openSession(environment: SessionEnvironment, path: string): SessionDire
     publish(facts) {
       const record: SessionRecord = { mark: processMark(process.pid), madeAtMs, facts };
       // Renaming is atomic: a reader sees the old record or the new one, never half of one.
-      const draft = join(path, `.${SESSION_FILE}.${randomBytes(4).toString("hex")}`);
+      const draft = join(path, `.${SESSION_FILE}.${Buffer.from(realRandom.bytes(4)).toString("hex")}`);
       attempt(draft, "write", () => writeFileSync(draft, JSON.stringify(record), { mode: 0o600, flag: "wx" }));
       renameSync(draft, join(path, SESSION_FILE));
     },

@@ -9,6 +9,7 @@ import { joinSessionDirectory, makeSessionDirectory, type SessionDirectory } fro
 import { makeSecret, readSecret } from "../base/session-secret.ts";
 import { SPIN_MS } from "../base/spinner.ts";
 import { DirectoryDisk } from "../store/disk.ts";
+import { warmPosix } from "../store/posix.ts";
 import { SharedArena } from "../store/shared-arena.ts";
 import { warmCapture } from "../values/function-capture.ts";
 import { receiverLaunchFlags } from "../values/module-launch.ts";
@@ -113,8 +114,11 @@ function startLocal(options: DriverOptions): Place {
     labels,
     launch: receiverLaunchFlags(),
   });
-  // While the head starts, this process has nothing to do: the first capture of a function will find its tools ready.
-  setImmediate(warmCapture);
+  // While the head starts, this process has nothing to do: the first call will find its tools ready.
+  setImmediate(() => {
+    warmCapture();
+    warmPosix();
+  });
   // Once there is time: what others left behind is no reason to start later.
   ready.then(cleanUpSessions).catch(() => {
     // Nor not at all: the next start tries again. That this head is not ready is told by `ready` itself.

@@ -3,9 +3,10 @@
  * with `code` (ENOSPC, EIO, ...). Nothing is flushed: a spilled object need not outlive its machine.
  */
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
-import { type FileHandle, open, readdir, rename, unlink } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { assert } from "../base/assert.ts";
+import { filePromises } from "../base/late-modules.ts";
 
 export interface Disk {
   create(name: string): Promise<DiskFile>;
@@ -34,25 +35,27 @@ export class DirectoryDisk implements Disk {
   }
 
   async create(name: string): Promise<DiskFile> {
-    return new OpenFile(await open(this.#path(name), "wx", 0o600));
+    return new OpenFile(await filePromises().open(this.#path(name), "wx", 0o600));
   }
 
   async open(name: string): Promise<DiskFile> {
-    return new OpenFile(await open(this.#path(name), "r"));
+    return new OpenFile(await filePromises().open(this.#path(name), "r"));
   }
 
   async unlink(name: string): Promise<void> {
-    await unlink(this.#path(name)).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    });
+    await filePromises()
+      .unlink(this.#path(name))
+      .catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      });
   }
 
   rename(from: string, to: string): Promise<void> {
-    return rename(this.#path(from), this.#path(to));
+    return filePromises().rename(this.#path(from), this.#path(to));
   }
 
   list(): Promise<readonly string[]> {
-    return readdir(this.#directory);
+    return filePromises().readdir(this.#directory);
   }
 
   writeWholeSync(name: string, parts: readonly Uint8Array[]): void {

@@ -4,9 +4,9 @@
  * objects move to the arena in the order they came, as the node makes room; a file is handed to the node as an object
  * that is spilled already.
  */
-import { crc32 } from "node:zlib";
 import { type ErrorCode, type Facts, RaiaError } from "../base/errors.ts";
 import type { ObjectId } from "../base/ids.ts";
+import { zlib } from "../base/late-modules.ts";
 import type { StoreGateway } from "../messages/objects.ts";
 import type { Arena } from "./arena.ts";
 import type { Disk } from "./disk.ts";
@@ -144,7 +144,7 @@ export class Overflow {
     fill(content);
     const file = `${overflowPrefix(arena.slot)}${this.#files++}`;
     try {
-      disk.writeWholeSync(file, [encodeSpillHeader({ id, bytes, crc: crc32(content) }), content]);
+      disk.writeWholeSync(file, [encodeSpillHeader({ id, bytes, crc: zlib().crc32(content) }), content]);
     } catch (error) {
       throw this.#refusal("OUT_OF_DISK", bytes, error);
     }

@@ -35,6 +35,11 @@ const WORDS_PER_REGION = 3;
 let koffi: Koffi | undefined;
 const bound = new Map<string, unknown>();
 
+/** Loads the foreign-function library now, for a program that is about to wait anyway. */
+export function warmPosix(): void {
+  library();
+}
+
 function library(): Koffi {
   koffi ??= createRequire(import.meta.url)("koffi") as Koffi;
   return koffi;

@@ -2,8 +2,8 @@
  * One object in one file: a header, then the bytes. The checksum in the header is over the bytes, so that a disk that
  * gives back something else is found out; the header is written last, so that a file that was cut short has none.
  */
-import { crc32 } from "node:zlib";
 import { RaiaError } from "../base/errors.ts";
+import { zlib } from "../base/late-modules.ts";
 import type { DiskFile } from "./disk.ts";
 
 const MAGIC = 0x5241_4953; // "RAIS"
@@ -29,7 +29,7 @@ export function encodeSpillHeader({ id, bytes, crc }: SpillHeader): Uint8Array {
   header.writeUInt32LE(idBytes, 8);
   header.writeUInt32LE(crc, 12);
   header.writeBigUInt64LE(BigInt(bytes), 16);
-  header.writeUInt32LE(crc32(header), 24);
+  header.writeUInt32LE(zlib().crc32(header), 24);
   return header;
 }
 
@@ -40,7 +40,7 @@ export function decodeSpillHeader(encoded: Uint8Array): SpillHeader {
   const crc = header.readUInt32LE(24);
   header.writeUInt32LE(0, 24);
   if (header.readUInt32LE(0) !== MAGIC || header.readUInt32LE(4) !== VERSION) throw corrupt("not a spilled object of this version");
-  if (crc32(header) !== crc) throw corrupt("the header is damaged");
+  if (zlib().crc32(header) !== crc) throw corrupt("the header is damaged");
   return {
     id: header.toString("utf8", 32, 32 + header.readUInt32LE(8)),
     bytes: Number(header.readBigUInt64LE(16)),
@@ -59,7 +59,7 @@ export async function writeSpillFile(file: DiskFile, id: string, bytes: Uint8Arr
   for (let done = 0; done < bytes.byteLength; done += CHUNK_BYTES) {
     if (!isWanted()) return false;
     const chunk = bytes.subarray(done, done + CHUNK_BYTES);
-    crc = crc32(chunk, crc);
+    crc = zlib().crc32(chunk, crc);
     await file.write(chunk, SPILL_HEADER_BYTES + done);
   }
   await file.write(encodeSpillHeader({ id, bytes: bytes.byteLength, crc }), 0);
@@ -79,7 +79,7 @@ export async function readSpillFile(file: DiskFile, id: string, into: Uint8Array
   for (let done = 0; done < into.byteLength; done += CHUNK_BYTES) {
     const chunk = into.subarray(done, done + CHUNK_BYTES);
     if ((await file.read(chunk, SPILL_HEADER_BYTES + done)) !== chunk.byteLength) throw corrupt("the file is too short");
-    crc = crc32(chunk, crc);
+    crc = zlib().crc32(chunk, crc);
   }
   if (crc !== header.crc) throw corrupt("the checksum differs");
 }

@@ -4,7 +4,7 @@
  * class came from, an instance of that class; and functions that came one by one share it, as they did at home. No value can
  * make a process load anything: it can only name a class that is here.
  */
-import { createHash } from "node:crypto";
+import { crypto } from "../base/late-modules.ts";
 import { LruMap } from "../base/lru-map.ts";
 
 /** Classes that are held no longer than their program holds them; a program has few. */
@@ -21,7 +21,7 @@ export function isErrorClass(value: unknown): value is Function {
 export function nameErrorClass(errorClass: Function, place: string): string {
   const known = keyOf.get(errorClass);
   if (known !== undefined) return known;
-  const text = createHash("sha256").update(Function.prototype.toString.call(errorClass)).digest("base64url").slice(0, 16);
+  const text = crypto().createHash("sha256").update(Function.prototype.toString.call(errorClass)).digest("base64url").slice(0, 16);
   const first = `${place}@${text}`;
   let key = first;
   for (let number = 2; classOf.get(key)?.deref() !== undefined && number < MAX_CLASSES; number++) key = `${first}~${number}`;

@@ -63,10 +63,11 @@ export function shipFunction(fn: Function, hooks: ValueHooks): ShippedFunction {
   return { ...describe(fn, graph), ...packed(graph) };
 }
 
-/** Loads the parsers and starts the inspector now, for a program that is about to wait anyway. */
+/** Loads the parsers and the hash, and starts the inspector now, for a program that is about to wait anyway. */
 export function warmCapture(): void {
   loadParsers();
   scriptAddress("");
+  contentHash("");
 }
 
 export interface CapturedGraph {

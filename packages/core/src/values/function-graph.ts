@@ -5,9 +5,9 @@
  * Sender and receiver agree on one order of creation, in `creationChildren`: a node is created after those, everything else is
  * filled in afterwards.
  */
-import { createHash } from "node:crypto";
 import { deserialize, serialize } from "node:v8";
 import { RaiaError } from "../base/errors.ts";
+import { crypto } from "../base/late-modules.ts";
 
 /** A primitive stands for itself; anything with an identity is `[number of its node]`. */
 export type Child = string | number | bigint | boolean | null | undefined | NodeReference;
@@ -173,7 +173,7 @@ export function unpackGraph(bytes: Uint8Array): Graph {
 const HASH_DIGITS = 32;
 
 export function contentHash(...parts: readonly (string | Uint8Array)[]): string {
-  const hash = createHash("sha256");
+  const hash = crypto().createHash("sha256");
   for (const part of parts) hash.update(part);
   return hash.digest("hex").slice(0, HASH_DIGITS);
 }

@@ -57,15 +57,19 @@ function scriptOffset(text: string, line: number, column: number): number {
   return lineStart + column;
 }
 
+/** An `import` or `export` that stands at the beginning of a line. */
+const MODULE_DECLARATION = /^[ \t]*(?:import[ \t]*["'{*]|import[ \t]+[\w$]|export[ \t]*[{*]|export[ \t]+[\w$])/m;
+
 function scriptWithoutDebugger(fn: Function, inside: FunctionInside): ScriptText | undefined {
   const { scriptId } = inside.place as NonNullable<FunctionInside["place"]>;
   const url = scriptAddress(scriptId);
   // A node: address needs no text.
   if (url?.startsWith("node:") === true) return { url, text: "", isModule: false, startLine: 0, startColumn: 0 };
-  // Only ES modules have a file: address and a module scope; they begin where their file does.
-  if (url?.startsWith("file:") !== true || !inside.scopes.some(({ type }) => type === "Module")) return undefined;
+  if (url?.startsWith("file:") !== true) return undefined;
   const text = sourceOf(fn);
   if (text === undefined) return undefined;
+  // Only ES modules have a module scope, but it shows only where some function uses a variable of it; and they alone import and export.
+  if (!inside.scopes.some(({ type }) => type === "Module") && !MODULE_DECLARATION.test(text)) return undefined;
   const script = { url, text, isModule: true, startLine: 0, startColumn: 0 };
   // The one way to be wrong about the beginning: a module that was compiled with an offset.
   return textStart(fn, inside, script) === undefined ? undefined : script;

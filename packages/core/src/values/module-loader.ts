@@ -19,21 +19,21 @@ export type UnitCreator = (...given: unknown[]) => unknown;
 const MAX_COMPILED = 1024;
 const compiled = new LruMap<string, UnitFunction>(MAX_COMPILED);
 
-/** The compiled text, kept by its hash: other captures of the same code need no compiling. */
+/** The compiled text, kept by its place and itself: other captures of the same code need no compiling. */
 export async function loadUnit(unit: Unit): Promise<UnitFunction> {
   rememberRebuilt(unit.address);
-  const hash = contentHash(unit.form, unit.address, String(unit.startLine), unit.text);
   if (unit.form === "module") {
     // Padding cannot be sent as an offset for a module: the lines before it are written out here.
     const source = `${"\n".repeat(unit.startLine)}${unit.text}${sourceUrl(unit.address)}`;
-    const namespace = (await importGenerated(unit.base, hash, source)) as { default: UnitFunction };
+    const namespace = (await importGenerated(unit.base, contentHash(unit.address, source), source)) as { default: UnitFunction };
     return namespace.default;
   }
-  const known = compiled.get(hash);
+  const key = `${unit.startLine} ${unit.address}\n${unit.text}`;
+  const known = compiled.get(key);
   if (known !== undefined) return known;
   const script = new vm.Script(unit.text, { filename: unit.address, lineOffset: unit.startLine });
   const made = script.runInThisContext() as UnitFunction;
-  compiled.set(hash, made);
+  compiled.set(key, made);
   return made;
 }
 
