@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { build as esbuild, type Plugin } from "esbuild";
 
 /**
  * The files that others name: doors, programs, and modules whose functions are sent by reference. What several of them use is
@@ -28,7 +28,7 @@ export async function bundle(folder: string, name: string): Promise<void> {
   const doors = doorsOf[name];
   if (doors === undefined) return;
   const dist = join(folder, "dist");
-  const { outputFiles } = await build({
+  const { outputFiles } = await esbuild({
     absWorkingDir: folder,
     entryPoints: doors.map((door) => `src/${door}.ts`),
     outbase: "src",
@@ -61,10 +61,10 @@ export async function bundle(folder: string, name: string): Promise<void> {
 function builtinModules(sources: string): Plugin {
   return {
     name: "builtin modules",
-    setup: ({ onResolve, onLoad }) => {
+    setup: (build) => {
       const names = importedNames(sources);
-      onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "builtin" }));
-      onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
+      build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "builtin" }));
+      build.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
         contents: [
           `const builtin = process.getBuiltinModule(${JSON.stringify(path)});`,
           "export default builtin;",
