@@ -69,10 +69,17 @@ interface Range {
 
 /** Smaller parts need no cache line of their own. */
 const ALIGNED_FROM_BYTES = 1024;
+/** Smaller parts would waste more than half a percent. */
+const PAGED_FROM_BYTES = 1024 * 1024;
 
-/** Where a part that could begin at `position` begins: on 8 bytes, larger ones on 64, which is what Arrow asks for. */
+/**
+ * Where a part that could begin at `position` begins: on 8 bytes, larger ones on 64, which is what Arrow asks for, the largest on
+ * a page. Memory that is copied from begins on a page as a rule, or 16 bytes behind; a copy to a place a little further into its
+ * page than that takes three times as long, because the processor holds each read for an earlier write to the same place of
+ * another page.
+ */
 export function alignPart(position: number, lengthBytes: number): number {
-  const step = lengthBytes >= ALIGNED_FROM_BYTES ? 64 : 8;
+  const step = lengthBytes >= PAGED_FROM_BYTES ? 4096 : lengthBytes >= ALIGNED_FROM_BYTES ? 64 : 8;
   return Math.ceil(position / step) * step;
 }
 
