@@ -11,7 +11,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { constants } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -235,7 +235,12 @@ function breakLock(deadHolder) {
 
 /** Becomes the command, as far as a parent can: same terminal, same signals, same exit. */
 async function runAndExit(command, args) {
-  const env = { ...process.env, PATH: binFolder + delimiter + process.env.PATH };
+  const env = {
+    ...process.env,
+    PATH: binFolder + delimiter + process.env.PATH,
+    // The sources are TypeScript: what Node makes of them is kept, where the processes that Raia starts look for it too.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), "node-compile-cache"),
+  };
   const child = spawn(command, args, { env, stdio: "inherit" });
   // Ctrl-C reaches the whole process group by itself; this process only has to outlive the command.
   for (const signal of ["SIGINT", "SIGQUIT"]) process.on(signal, () => {});

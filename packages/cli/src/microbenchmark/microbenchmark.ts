@@ -89,7 +89,7 @@ function lineOf({ number, name, mean, deviation, unit, ratio, ray }: Result): st
 /** Each in a fresh process, warm disk. */
 async function measureStart(): Promise<Figure[]> {
   const program = fileURLToPath(new URL(`./start-process${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`, import.meta.url));
-  const runs: { init: number; actors: number }[] = [];
+  const runs: StartTimes[] = [];
   for (let run = 0; run < 6; run++) runs.push(await runStart(program));
   runs.shift();
   const figure = (name: string, values: number[]): Figure => {
@@ -103,6 +103,10 @@ async function measureStart(): Promise<Figure[]> {
   };
   return [
     figure(
+      "import",
+      runs.map((run) => run.import),
+    ),
+    figure(
       "init and first task",
       runs.map((run) => run.init),
     ),
@@ -113,15 +117,19 @@ async function measureStart(): Promise<Figure[]> {
   ];
 }
 
-function runStart(program: string): Promise<{ init: number; actors: number }> {
+interface StartTimes {
+  readonly import: number;
+  readonly init: number;
+  readonly actors: number;
+}
+
+function runStart(program: string): Promise<StartTimes> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program], { stdio: ["ignore", "pipe", "inherit"] });
     let text = "";
     child.stdout.on("data", (bytes: Buffer) => (text += bytes.toString()));
     child.once("close", (code) =>
-      code === 0
-        ? resolve(JSON.parse(text) as { init: number; actors: number })
-        : reject(new Error(`the start measurement ended with exit code ${code}`)),
+      code === 0 ? resolve(JSON.parse(text) as StartTimes) : reject(new Error(`the start measurement ended with exit code ${code}`)),
     );
   });
 }
