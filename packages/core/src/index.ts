@@ -32,6 +32,7 @@ export type {
 } from "./api/remote-types.ts";
 export type { Unsendable } from "./api/sendable.ts";
 export { type ContextOptions, type ContextStorage, registerContext, type TraceContext, withTraceContext } from "./api/call-context.ts";
+export { checkSendable } from "./api/check-sendable.ts";
 export { map, type MapOptions, type Settled } from "./api/map.ts";
 export { runtimeContext, type RuntimeContext } from "./api/runtime-context.ts";
 export {
@@ -54,3 +55,4 @@ export type { ActorState, JobState, NodeState, StoreUsage, WorkerState } from ".
 export type { TraceEvent } from "./worker/chrome-trace.ts";
 export type { Explanation } from "./worker/object-explainer.ts";
 export type { ObjectState, TaskState } from "./worker/state-rows.ts";
+export type { SendableProblem, SendableReport } from "./worker/sendable-report.ts";

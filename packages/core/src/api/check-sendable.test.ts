@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { Socket } from "node:net";
+import { test } from "node:test";
+import { checkSendable } from "./check-sendable.ts";
+import { remote } from "./remote.ts";
+
+test("checkSendable: values, with the path to what stands in the way", () => {
+  class Repository {
+    readonly name = "r";
+  }
+  assert.deepEqual(checkSendable({ a: [1, new Map([["b", 2n]])] }).isSendable, true);
+  assert.ok(checkSendable(new Float64Array(1000)).bytes >= 8000);
+  const { isSendable, problems } = checkSendable({ user: { repos: [1, new Repository()] } });
+  assert.equal(isSendable, false);
+  assert.equal(problems[0]?.path, "$.user.repos[1]");
+  assert.match(problems[0]?.wayOut ?? "", /registerCodec/);
+  assert.equal(checkSendable({ work: () => 1 }).isSendable, false);
+});
+
+test("checkSendable: functions and classes, with everything that they capture", () => {
+  const socket = new Socket();
+  const pool = { socket };
+  const words = ["one", "two"];
+  const fine = (): number => words.length;
+  const handler = (): unknown => pool.socket.remoteAddress;
+  class Server {
+    readonly handle = handler;
+  }
+
+  const good = checkSendable(fine);
+  assert.equal(good.isSendable, true);
+  assert.match(good.captures[0]?.path ?? "", /-> words/);
+  for (const bad of [handler, Server, remote(handler), remote(() => remote(handler))]) {
+    const { isSendable, problems } = checkSendable(bad);
+    assert.equal(isSendable, false);
+    assert.match(problems[0]?.path ?? "", /handler -> pool -> socket/);
+  }
+  socket.destroy();
+});
