@@ -38,7 +38,7 @@ export interface TimedSample {
 export type Progress = (now: { readonly atSeconds: number; readonly tally: Tally; readonly sample: Sample }) => void;
 
 /** Small, so that objects spill now and then. */
-const STORE_BYTES = 96 * 1024 * 1024;
+const STORE_BYTES = 64 * 1024 * 1024;
 const WARM_UP_SHARE = 0.25;
 const LONGEST_WARM_UP_SECONDS = 600;
 /** After this, what is left of a cluster is a leak. */

@@ -110,7 +110,7 @@ export const taskOperations: readonly Operation[] = [
     name: "tree of tasks",
     weight: 1,
     async run() {
-      assert.equal(await get(fibonacci.remote(6)), 8);
+      assert.equal(await get(fibonacci.remote(4)), 3);
     },
   },
   {
