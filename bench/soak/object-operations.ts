@@ -78,6 +78,17 @@ export const objectOperations: readonly Operation[] = [
     },
   },
   {
+    name: "a closure that captured a ref",
+    weight: 0.5,
+    async run({ random }) {
+      const [words, seed] = [sizeWords(random), randomBelow(random, 1000)];
+      const ref = put(pattern(words, seed));
+      // The worker goes after its call: one that stays would keep the function, and with it the object.
+      const read = remote(async () => (await get(ref)).byteLength, { maxRetries: -1, maxCalls: 1 });
+      assert.equal(await get(read.remote()), words * Int32Array.BYTES_PER_ELEMENT);
+    },
+  },
+  {
     name: "free and out of scope",
     weight: 1,
     async run() {

@@ -75,9 +75,9 @@ export class RemoteFunctionHandle {
   }
 
   #bind(runtime: WorkerRuntime): Bound {
-    const { hash, name, traits, exported } = this.#code.in(runtime);
+    const { hash, name, traits, exported, code } = this.#code.of(runtime);
     const options = normalTaskOptions(this.#options, traits.isGenerator);
-    const template = runtime.calls.newTemplate(templateOf(options, hash, options.name ?? name, exported));
+    const template = runtime.calls.newTemplate(templateOf(options, hash, options.name ?? name, exported, code));
     const demand = demandOf(options.demand, options.name ?? name);
     runtime.checkDemand(demand);
     return { runtime, template, demand: { demand, shape: undefined } };
@@ -91,6 +91,8 @@ export interface KnownCode {
   readonly exported: Promise<void> | undefined;
   /** Of code that was read here. */
   readonly bytes: number | undefined;
+  /** The same: who has it holds what it captured. */
+  readonly code: ExportedFunction | undefined;
 }
 
 /** A function's code as one runtime knows it. */
@@ -102,13 +104,24 @@ export class Code {
     this.#source = source;
   }
 
+  /** For whoever will name it by its hash alone. */
   in(runtime: WorkerRuntime): KnownCode {
+    const known = this.of(runtime);
+    known.code?.keep();
+    return known;
+  }
+
+  /** For calls, whose template holds the code. */
+  of(runtime: WorkerRuntime): KnownCode {
     const source = this.#source;
-    if ("hash" in source) return { hash: source.hash, name: source.name, traits: source.traits, exported: undefined, bytes: undefined };
-    let known = this.#exported.get(runtime);
-    if (known === undefined) this.#exported.set(runtime, (known = runtime.functions.export(source.fn)));
-    const { shipped, exported } = known;
-    return { hash: shipped.hash, name: shipped.name, traits: traitsOf(shipped), exported, bytes: shipped.bytes.length };
+    if ("hash" in source) {
+      const { hash, name, traits } = source;
+      return { hash, name, traits, exported: undefined, bytes: undefined, code: undefined };
+    }
+    let code = this.#exported.get(runtime);
+    if (code === undefined) this.#exported.set(runtime, (code = runtime.functions.export(source.fn)));
+    const { shipped, exported } = code;
+    return { hash: shipped.hash, name: shipped.name, traits: traitsOf(shipped), exported, bytes: shipped.bytes.length, code };
   }
 }
 
@@ -121,12 +134,14 @@ export function templateOf(
   functionHash: string,
   name: string,
   exported: Promise<void> | undefined,
+  code?: ExportedFunction,
 ): Parameters<CallIssuer["newTemplate"]>[0] {
   const { maxCalls = 0, demand } = options;
   return {
     name,
     numReturns: options.numReturns,
     exported,
+    code,
     maxRetries: options.maxRetries,
     retryExceptions: options.retryExceptions,
     timeoutMs: options.timeoutMs,

@@ -17,6 +17,8 @@ export interface CallTemplate {
   readonly wire: Infer<typeof DefineTemplate>;
   /** Resolves when control holds the code; absent when it does already. */
   exported: Promise<void> | undefined;
+  /** What its code captured is held as long as this is reachable. */
+  readonly code: object | undefined;
   readonly maxRetries: number;
   readonly retryExceptions: boolean | readonly string[];
   readonly timeoutMs: number | undefined;

@@ -3,6 +3,7 @@
  * once, a receiver asks for what it has not seen, and the second call sends no code.
  */
 import { RaiaError } from "../base/errors.ts";
+import type { FinalizerKind } from "../base/finalizers.ts";
 import { LruMap } from "../base/lru-map.ts";
 import { isClassFunction, type ShippedFunction, shipFunction, type ValueHooks as FunctionHooks } from "../values/function-capture.ts";
 import { loadFunction } from "../values/function-load.ts";
@@ -22,8 +23,8 @@ export interface ExportedFunction {
   readonly shipped: ShippedFunction;
   /** Resolves when control holds the code. */
   exported: Promise<void> | undefined;
-  /** Refs among its captures, held while the function may be called. */
-  readonly captured: readonly ObjectEntry[];
+  /** It is known to others by its hash from now on: what it captured stays as long as this process. */
+  keep(): void;
 }
 
 /** Functions to bytes and back. */
@@ -35,6 +36,22 @@ export interface FunctionCodec {
 const realFunctionCodec: FunctionCodec = { ship: shipFunction, load: loadFunction };
 
 const MAX_LOADED_FUNCTIONS = 10_000;
+/** Fewer of those that captured refs: each keeps its objects in memory, whoever else is done with them. */
+const MAX_LOADED_WITH_REFS = 16;
+
+/** Refs among the captures of an exported function. */
+interface CapturedRefs {
+  readonly table: ReferenceTable;
+  readonly entries: readonly ObjectEntry[];
+  isKept: boolean;
+}
+
+/** No handle and no call has the function any more. */
+const forgotten: FinalizerKind<CapturedRefs> = {
+  dispose: ({ table, entries, isKept }) => {
+    if (!isKept) for (const entry of entries) table.dropHold(entry);
+  },
+};
 
 export class FunctionTable {
   readonly #store: FunctionStore;
@@ -43,6 +60,7 @@ export class FunctionTable {
   readonly #codec: FunctionCodec;
   readonly #exports = new Map<string, Promise<void> | undefined>();
   readonly #loaded = new LruMap<string, AnyFunction | Promise<AnyFunction>>(MAX_LOADED_FUNCTIONS);
+  readonly #loadedWithRefs = new LruMap<string, AnyFunction>(MAX_LOADED_WITH_REFS);
 
   constructor(store: FunctionStore, hooks: RuntimeValueHooks, table: ReferenceTable, codec: FunctionCodec = realFunctionCodec) {
     this.#codec = codec;
@@ -51,13 +69,18 @@ export class FunctionTable {
     this.#table = table;
   }
 
-  /** Reads the function's code and captures now, and begins to hand it to control. */
+  /**
+   * Reads the function's code and captures now, and begins to hand it to control. What it captured is held as long as
+   * the result is reachable: handles and calls under way refer to it.
+   */
   export(fn: AnyFunction): ExportedFunction {
     const scope: EncodeScope = { entries: [], exports: [], end: () => {} };
     const shipped = this.#codec.ship(fn, this.#hooks.capturing(scope, !isClassFunction(fn)));
     for (const entry of scope.entries) this.#table.hold(entry);
     const exported = this.#exportCode(shipped, scope.exports);
-    const result: ExportedFunction = { shipped, exported, captured: scope.entries };
+    const refs: CapturedRefs = { table: this.#table, entries: scope.entries, isKept: false };
+    const result: ExportedFunction = { shipped, exported, keep: () => void (refs.isKept = true) };
+    if (refs.entries.length > 0) this.#table.finalizers.watch(forgotten, result, refs);
     void exported?.then(
       () => void (result.exported = undefined),
       () => {
@@ -79,23 +102,33 @@ export class FunctionTable {
 
   /** The function behind a hash: at once when it was loaded before. */
   load(hash: string): AnyFunction | Promise<AnyFunction> {
-    const known = this.#loaded.get(hash);
+    const known = this.#loaded.get(hash) ?? this.#loadedWithRefs.get(hash);
     if (known !== undefined) return known;
     const loading = this.#load(hash);
-    this.#loaded.set(hash, loading);
+    const loaded = loading.then(({ fn }) => fn);
+    this.#loaded.set(hash, loaded);
     loading.then(
-      (fn) => this.#loaded.set(hash, fn),
+      ({ fn, hasRefs }) => {
+        if (hasRefs) this.#loaded.delete(hash);
+        (hasRefs ? this.#loadedWithRefs : this.#loaded).set(hash, fn);
+      },
       () => this.#loaded.delete(hash),
     );
-    return loading;
+    return loaded;
   }
 
-  async #load(hash: string): Promise<AnyFunction> {
+  async #load(hash: string): Promise<{ fn: AnyFunction; hasRefs: boolean }> {
     const code = await this.#store.get(hash);
     if (code === undefined) throw new RaiaError("FUNCTION_LOAD_FAILED", { hash, reason: "its code is not known to the control plane" });
     const scope: DecodeScope = { fresh: [], end: () => {} };
-    const fn = (await this.#codec.load(code, this.#hooks.loading(scope))) as AnyFunction;
+    const hooks = this.#hooks.loading(scope);
+    let hasRefs = false;
+    const revive = (kind: string, payload: unknown): unknown => {
+      hasRefs ||= kind === "ref";
+      return hooks.revive(kind, payload);
+    };
+    const fn = (await this.#codec.load(code, { ...hooks, revive })) as AnyFunction;
     if (scope.fresh.length > 0) await this.#table.registerBorrows(scope.fresh);
-    return fn;
+    return { fn, hasRefs };
   }
 }
