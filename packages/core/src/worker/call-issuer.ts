@@ -42,12 +42,13 @@ export interface CallIssuerDependencies {
 
 /** Numbers that a stream's items may take. */
 const STREAM_SEQUENCES = 100_000_000;
-/** Past this `.remote()` throws PENDING_CALLS_LIMIT: memory must stay bounded. */
 const MAX_PENDING_CALLS = 2_000_000;
 /** Leases that calls without a CPU may hold at once. */
 const MAX_LEASES_WITHOUT_CPU = 64;
 
 export class CallIssuer {
+  /** Past this `.remote()` throws PENDING_CALLS_LIMIT: memory must stay bounded. */
+  maxPendingCalls = MAX_PENDING_CALLS;
   readonly #deps: CallIssuerDependencies;
   readonly #cluster: ClusterLink;
   readonly #table: ReferenceTable;
@@ -165,8 +166,8 @@ export class CallIssuer {
 
   #checkRoom(template: CallTemplate): void {
     if (this.#cluster.isLeaving) throw new RaiaError("SHUTTING_DOWN", { call: template.name });
-    if (this.#pending >= MAX_PENDING_CALLS)
-      throw new RaiaError("PENDING_CALLS_LIMIT", { pending: this.#pending, limit: MAX_PENDING_CALLS });
+    if (this.#pending >= this.maxPendingCalls)
+      throw new RaiaError("PENDING_CALLS_LIMIT", { pending: this.#pending, limit: this.maxPendingCalls });
   }
 
   /** Nothing fails any more: what was refused (room, arguments) left no call behind that would be waited for. */

@@ -1,5 +1,17 @@
 /** The programs of these tests: a driver that does one thing and says what came of it, one JSON value a line. */
-import { get, getActor, init, listWorkers, RaiaError, remote, runtimeContext, shutdown } from "../../src/index.ts";
+import {
+  type ActorHandle,
+  get,
+  getActor,
+  init,
+  listWorkers,
+  type ObjectRef,
+  put,
+  RaiaError,
+  remote,
+  runtimeContext,
+  shutdown,
+} from "../../src/index.ts";
 
 const say = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
 
@@ -11,6 +23,33 @@ class Tally {
   pid(): number {
     return process.pid;
   }
+}
+
+/** Tells the first who arrives. */
+class Gate {
+  readonly #first = Promise.withResolvers<number>();
+  arrived(pid: number): void {
+    this.#first.resolve(pid);
+  }
+  async first(): Promise<number> {
+    return this.#first.promise;
+  }
+}
+
+/** Keeps refs that others own, and tells what reading them gives. */
+class Keeper {
+  #refs: ObjectRef[] = [];
+  keep({ refs }: { refs: ObjectRef[] }): number {
+    return (this.#refs = refs).length;
+  }
+  async read(): Promise<string[]> {
+    const outcomes = await Promise.allSettled(this.#refs.map((ref) => get(ref)));
+    return outcomes.map((outcome) => (outcome.status === "fulfilled" ? "read" : codeOf(outcome.reason)));
+  }
+}
+
+function codeOf(error: unknown): string {
+  return RaiaError.is(error) ? error.code : String(error);
 }
 
 const modes: { readonly [mode: string]: () => Promise<void> } = {
@@ -48,6 +87,30 @@ const modes: { readonly [mode: string]: () => Promise<void> } = {
     say(await get(tally.add.remote(1)));
     const again = await getActor<typeof tally>("tally");
     say(await get(again.add.remote(1)));
+  },
+  /** Lends a small and a large object to a detached actor, and has a task and an actor of its own that never end. */
+  async lend() {
+    await init({ namespace: "shared" });
+    const keeper = remote(Keeper).options({ name: "keeper", lifetime: "detached", numCpus: 0 }).remote();
+    const large = put(new Uint8Array(4 * 1024 * 1024));
+    await large.stored;
+    await get(keeper.keep.remote({ refs: [put({ a: 1 }), large] }));
+    const tally = remote(Tally).options({ numCpus: 0 }).remote();
+    const gate = remote(Gate).options({ numCpus: 0 }).remote();
+    const forever = remote(async ({ gate: open }: { gate: typeof gate }) => {
+      await get(open.arrived.remote(process.pid));
+      await new Promise(() => setInterval(() => {}, 1000));
+    });
+    void forever.remote({ gate }).get();
+    const pids = await get([tally.pid.remote(), gate.first.remote()]);
+    say({ pids, storedBytes: 4 * 1024 * 1024 });
+    await new Promise(() => setInterval(() => {}, 1000));
+  },
+  /** What the detached actor can still read. */
+  async ask() {
+    await init({ namespace: "shared" });
+    const keeper = await getActor<ActorHandle<Keeper>>("keeper");
+    say(await get(keeper.read.remote()));
   },
 };
 

@@ -100,7 +100,7 @@ describe("programs that misbehave", () => {
     assert.ok((await get(later.remote())) > 0);
   });
 
-  test("100 MB on stdout", { timeout: 60_000 }, async () => {
+  test("C-27: 100 MB on stdout", { timeout: 60_000 }, async () => {
     const loud = remote(() => {
       const line = `${"x".repeat(9999)}\n`;
       for (let i = 0; i < 10_000; i++) process.stdout.write(line);
@@ -109,7 +109,7 @@ describe("programs that misbehave", () => {
     assert.equal(await get(loud.remote()), "done");
   });
 
-  test("100,000 descriptors: EMFILE hits the task alone", async () => {
+  test("C-27: 100,000 descriptors: EMFILE hits the task alone", async () => {
     const greedy = remote(async () => {
       const { openSync, closeSync } = await import("node:fs");
       const open: number[] = [];

@@ -186,7 +186,7 @@ describe("references", () => {
     assert.equal(await get(keeper.read.remote()), 9);
   });
 
-  test("OWNER_DIED: the process that owned it was killed", async () => {
+  test("C-5: OWNER_DIED: the process that owned it was killed", async () => {
     const make = remote(() => ({ ref: put({ a: 1 }), pid: process.pid }));
     const { ref, pid } = await get(make.remote());
     process.kill(pid, "SIGKILL");

@@ -8,7 +8,7 @@ import { get, remote } from "../../src/index.ts";
 
 testCluster();
 
-test("10,000 shared actors fit in a few processes, and none is left 5 s after they were dropped", { timeout: 90_000 }, async () => {
+test("C-29: 10,000 shared actors fit in a few processes, and none is left 5 s after they were dropped", { timeout: 90_000 }, async () => {
   class Cell {
     #n: number;
     constructor(n: number) {
