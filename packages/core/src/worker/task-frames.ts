@@ -72,14 +72,15 @@ export function writePush(
 
 export interface PushHandler {
   pushed(channel: number, push: Push, bytes: Buffer, start: number, end: number): void;
-  /** All entries of one frame have been handed over. */
-  frameDone(channel: number): void;
+  /** All entries of one frame, so many, have been handed over. */
+  frameDone(channel: number, count: number): void;
 }
 
 /** Reads a push frame. `push` is reused: the handler copies what it keeps. */
 export function readPushes(bytes: Buffer, start: number, end: number, handler: PushHandler): void {
   const channel = readChannel(bytes, start, end);
   const push: Push = { slot: 0, claim: 0, template: 0, sequence: 0, attempt: 0 };
+  let count = 0;
   let at = start + 4;
   while (at < end) {
     if (at + PUSH_ENTRY_BYTES > end) throw truncated("push");
@@ -92,9 +93,10 @@ export function readPushes(bytes: Buffer, start: number, end: number, handler: P
     const argsEnd = argsStart + bytes.readUInt32LE(at + 24);
     if (argsEnd > end) throw truncated("push");
     handler.pushed(channel, push, bytes, argsStart, argsEnd);
+    count++;
     at = argsEnd;
   }
-  handler.frameDone(channel);
+  handler.frameDone(channel, count);
 }
 
 /** Writes one result (or, with STREAM_ITEM_TAG, one item: then `extra` is its index). */

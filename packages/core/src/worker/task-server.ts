@@ -108,7 +108,7 @@ class OwnerConnection {
         const template = this.#templates.get(push.template);
         if (template !== undefined) this.#channels.get(channel)?.pushed(template, push, frame, start, end);
       },
-      frameDone: () => deps.spinner.touch(),
+      frameDone: (_channel: number, count: number) => deps.spinner.touch(count),
     };
     connection.onHot(PUSH_TAG, (bytes, start, end) => readPushes(bytes, start, end, handler));
   }

@@ -39,11 +39,13 @@ export class WorkerLink {
       workerRetiring: ({ channel }) => this.#channels.get(channel)?.retiring(),
     });
     connection.onHot(RESULT_TAG, (bytes, start, end) => {
-      const channel = readResults(bytes, start, end, (number, slot, microseconds, status, at, from, to) =>
-        this.#channels.get(number)?.result(slot, microseconds, status, at, from, to),
-      );
+      let count = 0;
+      const channel = readResults(bytes, start, end, (number, slot, microseconds, status, at, from, to) => {
+        count++;
+        this.#channels.get(number)?.result(slot, microseconds, status, at, from, to);
+      });
       this.#channels.get(channel)?.frameDone();
-      spinner.touch();
+      spinner.touch(count);
     });
     connection.onHot(STREAM_ITEM_TAG, (bytes, start, end) => {
       readResults(bytes, start, end, (number, slot, index, status, at, from, to) =>
