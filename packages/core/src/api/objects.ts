@@ -1,5 +1,6 @@
 /** put, get, wait, free, cancel. */
 import { RaiaError } from "../base/errors.ts";
+import type { ObjectEntry } from "../worker/object-entry.ts";
 import type { WaitOptions } from "../worker/object-reader.ts";
 import { type GetOptions, ObjectRef } from "../worker/object-ref.ts";
 import { ObjectRefStream } from "../worker/object-stream.ts";
@@ -64,14 +65,30 @@ export async function wait<R extends ObjectRef>(refs: readonly R[], options: Wai
   if (!Number.isInteger(numReturns) || numReturns < 1 || numReturns > refs.length) {
     throw new RaiaError("INVALID_ARGUMENT", { call: "wait", option: "numReturns", value: numReturns, allowed: `1 to ${refs.length}` });
   }
-  const entries = refs.map((ref) => ObjectRef.entryOf(ref));
-  if (new Set(entries).size !== entries.length)
-    throw new RaiaError("INVALID_ARGUMENT", { call: "wait", reason: "the same ref stands twice" });
-  const found = await existingRuntime().reader.wait(entries, options);
+  const entries = distinctEntries(refs);
+  await existingRuntime().reader.wait(entries, options);
   const ready: R[] = [];
   const pending: R[] = [];
-  refs.forEach((ref, index) => (found.has(entries[index] as never) ? ready : pending).push(ref));
+  for (let index = 0; index < entries.length; index++) {
+    const isReady = ready.length < numReturns && (entries[index] as ObjectEntry).isSettled;
+    (isReady ? ready : pending).push(refs[index] as R);
+  }
   return { ready, pending };
+}
+
+let lastWait = 0;
+
+/** Each entry is marked with the number of this wait: a thousand waits in a row for what is left of a thousand refs need no sets. */
+function distinctEntries(refs: readonly ObjectRef[]): ObjectEntry[] {
+  const wait = ++lastWait;
+  const entries: ObjectEntry[] = [];
+  for (const ref of refs) {
+    const entry = ObjectRef.entryOf(ref);
+    if (entry.lastWait === wait) throw new RaiaError("INVALID_ARGUMENT", { call: "wait", reason: "the same ref stands twice" });
+    entry.lastWait = wait;
+    entries.push(entry);
+  }
+  return entries;
 }
 
 function isList(value: unknown): value is readonly unknown[] {

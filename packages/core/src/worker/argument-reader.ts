@@ -32,7 +32,18 @@ export class ArgumentReader {
     }
     if (isPlain && decode.fresh.length === 0) return args;
     const header = isPlain ? [] : (unpackPlain(bytes, start + 5, valueStart) as unknown[][]);
+    if (decode.fresh.length === 0 && this.#fillInline(args, header)) return args;
     return this.#fillDependencies(args, header, decode.fresh, scope);
+  }
+
+  /** Small values without refs, as most dependencies are, need no waiting. @returns false, having changed nothing that matters, when one does */
+  #fillInline(args: unknown[], header: unknown[][]): boolean {
+    for (const [index, form, first] of header) {
+      const bytes = first as Uint8Array;
+      if (form === dependencyForm.stored || mayHoldRefs(bytes, 0)) return false;
+      args[index as number] = decodeValue(bytes, 0, bytes.byteLength, this.#hooks, false);
+    }
+    return true;
   }
 
   async #fillDependencies(args: unknown[], header: unknown[][], fresh: ObjectEntry[], scope: object | undefined): Promise<unknown[]> {

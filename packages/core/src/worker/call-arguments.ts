@@ -76,6 +76,10 @@ export class ArgumentWriter {
   }
 
   #encode(args: readonly unknown[], form: number): EncodedArguments {
+    return this.#tryEncodeSmall(args, form) ?? this.#encodeGeneral(args, form);
+  }
+
+  #tryEncodeSmall(args: readonly unknown[], form: number): EncodedArguments | undefined {
     if (this.#writer.position > SLAB_BYTES / 2) this.#writer = new ByteWriter(SLAB_BYTES);
     const writer = this.#writer;
     const start = writer.position;
@@ -90,7 +94,7 @@ export class ArgumentWriter {
         exports: undefined,
       };
     writer.position = start;
-    return this.#encodeGeneral(args, form);
+    return undefined;
   }
 
   /**
@@ -112,6 +116,13 @@ export class ArgumentWriter {
       held.push(entry);
       return undefined;
     });
+    if (dependencies !== undefined) {
+      const small = this.#tryEncodeSmall(plain, form);
+      if (small !== undefined) {
+        for (const entry of held) this.#table.hold(entry);
+        return { ...small, dependencies, held };
+      }
+    }
     const scope = this.#hooks.beginEncode();
     let encoded: ReturnType<typeof encodeValue>;
     try {

@@ -60,6 +60,8 @@ export class ObjectEntry {
   /** Somebody outside this process was told of it, so it can be asked for by number. */
   exported = false;
   gone = false;
+  /** The last `wait` that named it. */
+  lastWait = 0;
   previous: ObjectEntry | undefined = undefined;
   next: ObjectEntry | undefined = undefined;
 

@@ -192,25 +192,21 @@ export class ObjectReader {
     });
   }
 
-  /** Which of them are ready, once `numReturns` are or the time is up. */
-  async wait<E extends ObjectEntry>(entries: readonly E[], options: WaitOptions): Promise<ReadonlySet<E>> {
+  /** Resolves once `numReturns` of them are ready, or the time is up. */
+  async wait(entries: readonly ObjectEntry[], options: WaitOptions): Promise<void> {
     checkWaitOptions(options);
-    const numReturns = options.numReturns ?? 1;
-    const ready = (): E[] => entries.filter((entry) => entry.isSettled);
-    let found = ready();
-    if (found.length < numReturns) {
-      const waits = this.#enterWait([]);
-      for (const entry of entries) this.#table.hold(entry);
-      try {
-        await this.#countSettled(entries, numReturns - found.length, options);
-      } finally {
-        for (const entry of entries) this.#table.dropHold(entry);
-      }
-      const resumed = waits?.waitEnded();
-      if (resumed !== undefined) await resumed;
-      found = ready();
+    let missing = options.numReturns ?? 1;
+    for (let i = 0; i < entries.length && missing > 0; i++) if ((entries[i] as ObjectEntry).isSettled) missing--;
+    if (missing === 0) return;
+    const waits = this.#enterWait([]);
+    for (const entry of entries) this.#table.hold(entry);
+    try {
+      await this.#countSettled(entries, missing, options);
+    } finally {
+      for (const entry of entries) this.#table.dropHold(entry);
     }
-    return new Set(found.slice(0, numReturns));
+    const resumed = waits?.waitEnded();
+    if (resumed !== undefined) await resumed;
   }
 
   #countSettled(entries: readonly ObjectEntry[], count: number, { timeoutMs, signal }: WaitOptions): Promise<void> {
