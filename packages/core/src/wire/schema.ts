@@ -7,13 +7,17 @@ import { RaiaError } from "../base/errors.ts";
 
 export interface Type<T> {
   readonly what: string;
-  /** Throws PROTOCOL when what came from a peer is not of this type. */
-  check(wire: unknown, path: string): T;
+  /**
+   * Throws PROTOCOL when what came from a peer is not of this type.
+   *
+   * @param path of the value in its message; undefined: not asked for, since making paths would cost more than the check
+   */
+  check(wire: unknown, path: string | undefined): T;
   /** What msgpack writes for the value: structures become arrays by position. */
   toWire(value: T): unknown;
 }
 
-export type Infer<X> = X extends { check(wire: unknown, path: string): infer T } ? T : never;
+export type Infer<X> = X extends { check(wire: unknown, path: string | undefined): infer T } ? T : never;
 
 export type Fields = { readonly [name: string]: Type<unknown> };
 type Optional<F extends Fields> = { [K in keyof F]: undefined extends Infer<F[K]> ? K : never }[keyof F];
@@ -21,7 +25,7 @@ export type InferFields<F extends Fields> = { readonly [K in Exclude<keyof F, Op
   readonly [K in Optional<F>]?: Infer<F[K]>;
 };
 
-function wrong(path: string, what: string, value: unknown): never {
+function wrong(path: string | undefined, what: string, value: unknown): never {
   throw new RaiaError("PROTOCOL", { reason: "wrong type in message", field: path, expected: what, got: describe(value) });
 }
 
@@ -67,7 +71,7 @@ export function list<T>(type: Type<T>): Type<readonly T[]> {
     what,
     check(wire, path) {
       if (!Array.isArray(wire) || wire.length > MAX_LIST_ITEMS) return wrong(path, what, wire);
-      return wire.map((item, index) => type.check(item, `${path}[${index}]`));
+      return wire.map((item, index) => type.check(item, path && `${path}[${index}]`));
     },
     toWire: (value) => value.map((item) => type.toWire(item)),
   };
@@ -82,7 +86,7 @@ export function dict<T>(type: Type<T>): Type<Readonly<Record<string, T>>> {
       if (typeof wire !== "object" || wire === null || Array.isArray(wire)) return wrong(path, what, wire);
       // A null prototype: a peer may send the key "__proto__".
       const checked = Object.create(null) as Record<string, T>;
-      for (const [key, item] of Object.entries(wire)) checked[key] = type.check(item, `${path}.${key}`);
+      for (const [key, item] of Object.entries(wire)) checked[key] = type.check(item, path && `${path}.${key}`);
       return checked;
     },
     toWire: (value) => Object.fromEntries(Object.entries(value).map(([key, item]) => [key, type.toWire(item)])),
@@ -98,10 +102,10 @@ export const plain: Type<unknown> = {
   toWire: (value) => value,
 };
 
-function checkPlain(value: unknown, path: string, depth: number): unknown {
+function checkPlain(value: unknown, path: string | undefined, depth: number): unknown {
   if (depth > MAX_PLAIN_DEPTH) return wrong(path, "plain data of bounded depth", value);
   if (value === null || typeof value !== "object" || value instanceof Uint8Array) return value;
-  for (const [key, item] of Object.entries(value)) checkPlain(item, `${path}.${key}`, depth + 1);
+  for (const [key, item] of Object.entries(value)) checkPlain(item, path && `${path}.${key}`, depth + 1);
   return value;
 }
 
@@ -113,10 +117,11 @@ export function struct<const F extends Fields>(what: string, fields: F): Type<In
     check(wire, path) {
       if (!Array.isArray(wire)) return wrong(path, what, wire);
       const checked: Record<string, unknown> = {};
-      entries.forEach(([name, type], index) => {
-        const field = type.check(wire[index], `${path}.${name}`);
+      for (let index = 0; index < entries.length; index++) {
+        const [name, type] = entries[index] as [string, Type<unknown>];
+        const field = type.check(wire[index], path && `${path}.${name}`);
         if (field !== undefined) checked[name] = field;
-      });
+      }
       return checked as InferFields<F>;
     },
     toWire: (value) => entries.map(([name, type]) => type.toWire((value as Record<string, unknown>)[name])),

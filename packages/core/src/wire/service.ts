@@ -11,7 +11,17 @@ export interface Message<T> extends Type<T> {
 
 /** Declares a message. Tags are append-only: a change of meaning is a new message. */
 export function message<const F extends Fields>(tag: number, name: string, fields: F): Message<InferFields<F>> {
-  return { ...struct(name, fields), tag, name };
+  const type = struct(name, fields);
+  return { ...type, tag, name, check: (wire, path) => checkTwice(type, wire, path) };
+}
+
+/** What is right is checked once, without naming any place; what is wrong again, to say where. */
+function checkTwice<T>(type: Type<T>, wire: unknown, path: string | undefined): T {
+  try {
+    return type.check(wire, undefined);
+  } catch {
+    return type.check(wire, path);
+  }
 }
 
 export interface Unary<Request, Reply> {
