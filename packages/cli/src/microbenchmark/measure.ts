@@ -1,5 +1,5 @@
 /**
- * Measures as Ray's microbenchmark does: about a second of warm-up sizes a step, then four rounds of at least two seconds;
+ * Measures as Ray's microbenchmark does: ten seconds of rest, about a second of warm-up sizes a step, then four rounds of at least two seconds;
  * a figure is operations per second, mean and standard deviation over the rounds.
  *
  * @source Ray, `python/ray/_private/ray_microbenchmark_helpers.py` (timeit)
@@ -15,10 +15,12 @@ export interface MeasureOptions {
   readonly rounds: number;
   readonly roundMs: number;
   readonly warmUpMs: number;
+  /** Before each row, so that what the last one left has settled. */
+  readonly restMs: number;
 }
 
-export const fullMeasure: MeasureOptions = { rounds: 4, roundMs: 2000, warmUpMs: 1000 };
-export const quickMeasure: MeasureOptions = { rounds: 3, roundMs: 300, warmUpMs: 200 };
+export const fullMeasure: MeasureOptions = { rounds: 4, roundMs: 2000, warmUpMs: 1000, restMs: 10_000 };
+export const quickMeasure: MeasureOptions = { rounds: 3, roundMs: 300, warmUpMs: 200, restMs: 0 };
 
 /** @param multiplier operations that one call of `step` stands for */
 export async function measure(name: string, step: () => unknown, multiplier: number, options: MeasureOptions): Promise<Figure> {
@@ -36,7 +38,7 @@ export async function measure(name: string, step: () => unknown, multiplier: num
   return { name, ...spread(rates) };
 }
 
-/** A tenth of what fits into the warm-up: the clock is read that seldom. */
+/** A tenth of what fits into the warm-up, and one: the clock is read that seldom. */
 async function callsWithin(step: () => unknown, warmUpMs: number): Promise<number> {
   const start = performance.now();
   let calls = 0;
@@ -44,7 +46,7 @@ async function callsWithin(step: () => unknown, warmUpMs: number): Promise<numbe
     await step();
     calls++;
   }
-  return Math.max(1, Math.floor(calls / 10));
+  return Math.floor(calls / 10) + 1;
 }
 
 export function spread(values: readonly number[]): { mean: number; deviation: number } {

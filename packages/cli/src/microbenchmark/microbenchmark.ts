@@ -3,10 +3,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
-import { get, init, remote, shutdown } from "@raia/core";
+import { get, init, RaiaError, remote, shutdown } from "@raia/core";
 import { type Figure, fullMeasure, measure, type MeasureOptions, quickMeasure } from "./measure.ts";
 import { type MachineLimits, measureLimits } from "./machine-limits.ts";
-import { type Row, rows } from "./rows.ts";
+import { type RayFigure, runRay } from "./ray-figures.ts";
+import { chooseRows, type Row } from "./rows.ts";
 
 export interface MicrobenchmarkOptions {
   /** Rows whose name contains this, or whose number it is. */
@@ -17,18 +18,22 @@ export interface MicrobenchmarkOptions {
   readonly compare?: string;
 }
 
+type RayFigures = ReadonlyMap<string, RayFigure>;
+
 interface Result extends Figure {
   readonly number: number | undefined;
   readonly unit: string;
   /** Of the machine's limit, where there is one. */
   readonly ratio: number | undefined;
-  readonly ray?: number | undefined;
+  readonly ray?: RayFigure | undefined;
 }
 
 export async function microbenchmark(options: MicrobenchmarkOptions, print: (line: string) => void): Promise<void> {
   const measuring = options.quick ? quickMeasure : fullMeasure;
-  const chosen = rows.filter((row) => options.only === undefined || row.name.includes(options.only) || String(row.number) === options.only);
-  const ray = options.compare === "ray" ? runRay() : new Map<string, number>();
+  const chosen = chooseRows(options.only);
+  if (options.compare !== undefined && options.compare !== "ray")
+    throw new RaiaError("INVALID_OPTION", { option: "--compare", value: options.compare, allowed: "ray" });
+  const ray: RayFigures = options.compare === "ray" ? runRay(chosen, options.only !== undefined) : new Map();
   const show = options.json ? () => {} : print;
   show(`${cpus()[0]?.model ?? "CPU"}, ${cpus().length} CPUs, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}`);
   const limits = await measureLimits(measuring);
@@ -47,12 +52,14 @@ export async function microbenchmark(options: MicrobenchmarkOptions, print: (lin
     add({ ...(await measureTaskMemory()), number: undefined, unit: "bytes", ratio: undefined });
     for (const figure of await measureIdle()) add(figure);
   }
+  if (ray.size > 0) for (const line of comparison(results)) show(line);
   if (options.json) print(JSON.stringify(results, undefined, 2));
 }
 
-async function runRow(row: Row, limits: MachineLimits, measuring: MeasureOptions, ray: ReadonlyMap<string, number>): Promise<Result> {
+async function runRow(row: Row, limits: MachineLimits, measuring: MeasureOptions, ray: RayFigures): Promise<Result> {
   await init();
   try {
+    await new Promise((resolve) => setTimeout(resolve, measuring.restMs));
     const step = await row.prepare();
     const figure = await measure(row.name, step, row.multiplier, measuring);
     const unit = row.against === "memoryCopy" ? "GB/s" : "/s";
@@ -73,17 +80,32 @@ function operationsPerUnit(row: Row): number {
   return row.number === 5 || row.number === 10 ? 1000 : row.against === "memoryCopy" ? 1.048_576 : 1;
 }
 
-function lineOf({ number, name, mean, deviation, unit, ratio, ray }: Result): string {
-  const figure = `${mean >= 100 ? Math.round(mean).toLocaleString("en") : mean.toFixed(2)} ${unit}`;
-  const parts = [
-    String(number ?? "").padStart(2),
-    name.padEnd(58),
-    figure.padStart(18),
-    `± ${deviation >= 100 ? Math.round(deviation).toLocaleString("en") : deviation.toFixed(2)}`.padStart(12),
-  ];
+function lineOf({ number, name, mean, deviation, unit, ratio }: Result): string {
+  const figure = `${textOf(mean)} ${unit}`;
+  const parts = [String(number ?? "").padStart(2), name.padEnd(58), figure.padStart(18), `± ${textOf(deviation)}`.padStart(12)];
   if (ratio !== undefined) parts.push(`${ratio.toFixed(2)} of the limit`.padStart(20));
-  if (ray !== undefined) parts.push(`Ray ${Math.round(ray).toLocaleString("en")}`.padStart(14), `${(mean / ray).toFixed(0)}x`.padStart(7));
   return parts.join(" ");
+}
+
+function textOf(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString("en") : value.toFixed(2);
+}
+
+/** Both, side by side: the rows that both have. */
+function comparison(results: readonly Result[]): string[] {
+  const line = (number: string, name: string, raia: string, ray: string, times: string): string =>
+    [number.padStart(2), name.padEnd(58), raia.padStart(24), ray.padStart(20), times.padStart(9)].join(" ");
+  const figure = ({ mean, deviation }: RayFigure): string => `${textOf(mean)} ± ${textOf(deviation)}`;
+  const both = results.filter((result) => result.ray !== undefined);
+  return [
+    "",
+    line("", "", "Raia", "Ray", "Raia/Ray"),
+    ...both.map((result) => {
+      const ray = result.ray as RayFigure;
+      const times = result.mean / ray.mean;
+      return line(String(result.number), result.name, figure(result), figure(ray), `${times < 10 ? times.toFixed(1) : times.toFixed(0)}x`);
+    }),
+  ];
 }
 
 /** Each in a fresh process, warm disk. */
@@ -217,17 +239,4 @@ function proportionalBytes(pid: number): number {
   } catch {
     return 0;
   }
-}
-
-/** Ray's own benchmark, when its command is there: lines of `name per second 123.4 +- 5.6`. */
-function runRay(): Map<string, number> {
-  const { stdout, error } = spawnSync("ray", ["microbenchmark"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-  if (error !== undefined)
-    throw new Error("--compare ray: the command `ray` is not on PATH; install it into a virtual environment and activate that");
-  const figures = new Map<string, number>();
-  for (const line of stdout.split("\n")) {
-    const found = /^(.*) per second ([\d.]+) \+- [\d.]+/.exec(line.trim());
-    if (found !== null) figures.set(found[1] as string, Number(found[2]));
-  }
-  return figures;
 }

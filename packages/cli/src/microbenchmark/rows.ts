@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from "node:os";
 import type { ObjectRef } from "@raia/core";
-import { get, onOutOfScope, put, remote, wait } from "@raia/core";
+import { get, onOutOfScope, put, RaiaError, remote, wait } from "@raia/core";
 
 export interface Row {
   readonly number: number;
@@ -30,8 +30,7 @@ class Actor {
   }
 
   async smallValueBatch(count: number): Promise<void> {
-    const task = remote(() => Buffer.from("ok"));
-    await get(Array.from({ length: count }, () => task.remote()));
+    await get(repeat(count, () => smallValue.remote()));
   }
 }
 
@@ -75,11 +74,15 @@ interface ActorLike {
 /** Half of the CPUs, as there. */
 const serverCount = Math.max(1, Math.floor(availableParallelism() / 2));
 
-const RemoteActor = remote(Actor);
+const RemoteActor = remote(Actor, { numCpus: 0 });
 const RemoteAsyncActor = remote(AsyncActor);
-const RemoteClient = remote(Client);
+const RemoteClient = remote(Client, { numCpus: 0 });
 
-const repeat = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index));
+function repeat<T>(count: number, make: (index: number) => T): T[] {
+  const made: T[] = [];
+  for (let index = 0; index < count; index++) made.push(make(index));
+  return made;
+}
 
 /** Resolves when the actor has answered once. */
 async function ready<A extends { smallValue: { remote(): ObjectRef } }>(actor: A): Promise<A> {
@@ -219,7 +222,7 @@ export const rows: readonly Row[] = [
     multiplier: 40_000,
     against: "pipelined",
     async prepare() {
-      const clients = await Promise.all(repeat(4, () => ready(RemoteActor.options({ numCpus: 0 }).remote())));
+      const clients = await Promise.all(repeat(4, () => ready(RemoteActor.remote())));
       return () => get(clients.map((client) => client.smallValueBatch.remote(10_000)));
     },
   },
@@ -337,3 +340,12 @@ export const rows: readonly Row[] = [
     },
   },
 ];
+
+/** @param only a row's number, or a part of names; undefined: all. @throws {RaiaError} INVALID_OPTION when there is none */
+export function chooseRows(only: string | undefined): readonly Row[] {
+  if (only === undefined) return rows;
+  const chosen = rows.filter(({ name, number }) => (/^\d+$/.test(only) ? String(number) === only : name.includes(only)));
+  if (chosen.length === 0)
+    throw new RaiaError("INVALID_OPTION", { option: "--only", value: only, reason: "no row has this number or name" });
+  return chosen;
+}
