@@ -6,7 +6,7 @@ import { actorSpec, ControlFixture } from "./control-fixture.ts";
 import { jobEvents, jobTable } from "./job-machine.ts";
 import { membershipEvents, membershipTable } from "./membership-machine.ts";
 import { MemoryRecordStore } from "./memory-record-store.ts";
-import type { TaskEvent } from "./task-event-table.ts";
+import { type TaskEventBlock, taskEventKind, TaskEventWriter } from "../messages/task-event-block.ts";
 
 for (const [name, table, events] of [
   ["job", jobTable, jobEvents],
@@ -245,19 +245,17 @@ test("task events: the last of each job are kept, the exact number of the others
   const fixture = await ControlFixture.start({ limits: { maxTaskEventsPerJob: 3, maxFinishedJobsWithEvents: 1 } });
   const drivers = [await fixture.driver("a"), await fixture.driver("b"), await fixture.driver("c")] as const;
   const [a, b] = drivers;
-  const event = (jobId: string, atMs: number): TaskEvent => ({
-    taskId: `t${atMs}`,
-    name: "f",
-    jobId,
-    state: "started",
-    atMs,
-    workerId: "w",
-    pid: 1,
-    attempt: 0,
-  });
+  const block = (jobId: string, times: readonly number[], dropped: number): TaskEventBlock => {
+    const writer = new TaskEventWriter(times.length);
+    const row = { kind: taskEventKind.submitted, ownerId: "o", name: "f", attempt: 0, sequence: 1, durationMs: 0 };
+    for (const atMs of times) writer.add({ ...row, atMs });
+    return { jobId, workerId: "w", pid: 1, ...writer.take(), dropped };
+  };
   const { control } = a.peer;
-  control.reportTaskEvents({ events: [1, 2, 3, 4, 5].map((atMs) => event(a.jobId, atMs)), dropped: 10 });
-  control.reportTaskEvents({ events: [event(b.jobId, 0), event("unknown", 9)], dropped: 0 });
+  control.reportTaskEvents(block(a.jobId, [1, 2], 10));
+  control.reportTaskEvents(block(a.jobId, [3, 4, 5], 0));
+  control.reportTaskEvents(block(b.jobId, [0], 0));
+  control.reportTaskEvents(block("unknown", [9], 0));
   const list = async (limit: number, jobId?: string): Promise<[string, number]> => {
     const { events, dropped } = await fixture.answer(control.listTaskEvents({ limit, jobId }));
     return [events.map(({ atMs }) => atMs).join(" "), dropped];

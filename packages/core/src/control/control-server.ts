@@ -91,7 +91,7 @@ export class ControlServer {
       ...this.#actors.handlers,
       ...this.#functions.handlers,
       ...this.#kv.handlers,
-      reportTaskEvents: ({ events, dropped }) => this.#taskEvents.add(events, dropped),
+      reportTaskEvents: (block) => this.#taskEvents.add(block),
       listTaskEvents: ({ limit, jobId }) => ({ events: this.#taskEvents.list(limit, jobId), dropped: this.#taskEvents.dropped }),
     });
     connection.serve(nodeReports, {

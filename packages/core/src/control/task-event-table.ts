@@ -1,7 +1,5 @@
-import type { TaskEvent as TaskEventType } from "../messages/control.ts";
-import type { Infer } from "../wire/schema.ts";
-
-export type TaskEvent = Infer<typeof TaskEventType>;
+import { Deque } from "../base/deque.ts";
+import { readTaskEvents, rowCount, type TaskEvent, type TaskEventBlock } from "../messages/task-event-block.ts";
 
 export interface TaskEventLimits {
   readonly maxTaskEventsPerJob: number;
@@ -32,14 +30,12 @@ export class TaskEventTable {
     return [...this.#rings.values()].reduce((sum, ring) => sum + ring.dropped, this.#droppedBefore);
   }
 
-  /** @param dropped how many the reporter had to drop since its last report */
-  add(events: readonly TaskEvent[], dropped: number): void {
-    this.#droppedBefore += dropped;
-    for (const event of events) {
-      const ring = this.#rings.get(event.jobId) ?? this.#begin(event.jobId);
-      if (ring === undefined) this.#droppedBefore++;
-      else ring.push(event);
-    }
+  add(block: TaskEventBlock): void {
+    this.#droppedBefore += block.dropped;
+    const ring = this.#rings.get(block.jobId) ?? this.#begin(block.jobId);
+    if (ring === undefined) this.#droppedBefore += rowCount(block);
+    // A copy, so that the frame's buffer does not stay with it.
+    else ring.push({ ...block, rows: new Uint8Array(block.rows) });
   }
 
   /** Nothing is begun for a job that is over: it would stay for ever. */
@@ -68,32 +64,37 @@ export class TaskEventTable {
   }
 }
 
-/** The last `limit` items; the oldest makes room for the next. */
+/** The last `limit` events, in the blocks that they came in; the oldest make room for the next. */
 class Ring {
-  readonly #items: TaskEvent[] = [];
+  readonly #blocks = new Deque<TaskEventBlock>();
   readonly #limit: number;
-  #oldest = 0;
+  /** Of the oldest block, so many are dropped already. */
+  #skipped = 0;
+  size = 0;
   dropped = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  get size(): number {
-    return this.#items.length;
+  push(block: TaskEventBlock): void {
+    this.#blocks.push(block);
+    this.size += rowCount(block);
+    while (this.size > this.#limit) this.#drop(this.#blocks.peek() as TaskEventBlock);
   }
 
-  push(event: TaskEvent): void {
-    if (this.#items.length < this.#limit) {
-      this.#items.push(event);
-      return;
-    }
-    this.#items[this.#oldest] = event;
-    this.#oldest = (this.#oldest + 1) % this.#limit;
-    this.dropped++;
+  #drop(oldest: TaskEventBlock): void {
+    const left = rowCount(oldest) - this.#skipped;
+    const count = Math.min(left, this.size - this.#limit);
+    this.size -= count;
+    this.dropped += count;
+    this.#skipped += count;
+    if (count < left) return;
+    this.#blocks.shift();
+    this.#skipped = 0;
   }
 
   items(): TaskEvent[] {
-    return [...this.#items.slice(this.#oldest), ...this.#items.slice(0, this.#oldest)];
+    return [...this.#blocks].flatMap((block, index) => readTaskEvents(block, index === 0 ? this.#skipped : 0));
   }
 }

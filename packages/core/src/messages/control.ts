@@ -169,7 +169,16 @@ export const TaskEvent = struct("TaskEvent", {
   attempt: u32,
   error: opt(str),
 });
-export const ReportTaskEvents = message(151, "ReportTaskEvents", { events: list(TaskEvent), dropped: u53 });
+/** Of one job, by one process; see task-event-block.ts. */
+export const ReportTaskEvents = message(154, "ReportTaskEvents", {
+  jobId: str,
+  workerId: str,
+  pid: u53,
+  words: list(str),
+  rows: bytes,
+  /** How many had to be dropped since the last report. */
+  dropped: u53,
+});
 export const ListTaskEvents = message(152, "ListTaskEvents", { limit: u53, jobId: opt(str) });
 export const TaskEventList = message(153, "TaskEventList", { events: list(TaskEvent), dropped: u53 });
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeClock } from "../base/fake-clock.ts";
-import { EventReporter, REPORT_EVERY_MS, type TaskReport } from "./event-reporter.ts";
+import { readTaskEvents, type TaskEvent } from "../messages/task-event-block.ts";
+import { EventReporter, REPORT_EVERY_MS } from "./event-reporter.ts";
 import { EventRing, eventKind } from "./event-ring.ts";
 
 const owner = "a".repeat(56);
@@ -10,11 +11,18 @@ function setUp() {
   const clock = new FakeClock();
   const ring = new EventRing();
   const reporter = new EventReporter(ring, clock, { workerId: "me", pid: 7 });
-  const reports: TaskReport[] = [];
+  const reports: { readonly events: readonly TaskEvent[]; readonly dropped: number }[] = [];
   const submitted = (sequence: number, jobId = "j"): void => {
     ring.add(eventKind.submitted, sequence, owner, clock.nowMs(), clock.nowMs(), "f", 0, jobId);
   };
-  return { clock, ring, reporter, submitted, begin: () => reporter.begin("01", (report) => void reports.push(report)), reports };
+  return {
+    clock,
+    ring,
+    reporter,
+    submitted,
+    begin: () => reporter.begin("01", (block) => void reports.push({ events: readTaskEvents(block), dropped: block.dropped })),
+    reports,
+  };
 }
 
 test("event reporter: what happens within a second goes in one report, and silence costs nothing", () => {

@@ -3,28 +3,17 @@
  * is shown of the past must never hold up the present.
  */
 import type { Clock, Timer } from "../base/clock.ts";
-import { taskIdOf } from "../base/ids.ts";
-import type { ReportTaskEvents } from "../messages/control.ts";
-import type { Infer } from "../wire/schema.ts";
-import { type EventRing, eventKind, type RecordedEvent } from "./event-ring.ts";
-
-export type TaskReport = Infer<typeof ReportTaskEvents>;
+import { type TaskEventBlock, TaskEventWriter } from "../messages/task-event-block.ts";
+import type { EventRing } from "./event-ring.ts";
 
 export const REPORT_EVERY_MS = 1000;
-
-const stateOf: { readonly [kind: number]: string } = {
-  [eventKind.submitted]: "submitted",
-  [eventKind.finished]: "finished",
-  [eventKind.failed]: "failed",
-  [eventKind.got]: "got",
-};
 
 export class EventReporter {
   readonly #ring: EventRing;
   readonly #clock: Clock;
   readonly #self: { readonly workerId: string; readonly pid: number };
   #jobId = "";
-  #send: ((report: TaskReport) => void) | undefined;
+  #send: ((block: TaskEventBlock) => void) | undefined;
   #timer: Timer | undefined;
 
   constructor(ring: EventRing, clock: Clock, self: { readonly workerId: string; readonly pid: number }) {
@@ -35,7 +24,7 @@ export class EventReporter {
   }
 
   /** From now on there is somebody to tell; what happened before, when the job was not known yet, goes with the first report. */
-  begin(jobId: string, send: (report: TaskReport) => void): void {
+  begin(jobId: string, send: (block: TaskEventBlock) => void): void {
     this.#jobId = jobId;
     this.#send = send;
     this.#arm();
@@ -52,25 +41,19 @@ export class EventReporter {
     this.#timer = undefined;
     if (this.#send === undefined) return;
     const { events, dropped } = this.#ring.collect();
-    if (events.length === 0 && dropped === 0) return;
+    if (events.length === 0) return;
     const wallOffsetMs = this.#clock.wallMs() - this.#clock.nowMs();
-    this.#send({ events: events.map((event) => this.#toWire(event, wallOffsetMs)), dropped });
-  }
-
-  #toWire(
-    { kind, sequence, ownerId, startMs, endMs, name, attempt, jobId }: RecordedEvent,
-    wallOffsetMs: number,
-  ): TaskReport["events"][number] {
-    return {
-      taskId: taskIdOf(ownerId, sequence),
-      name,
-      jobId: jobId || this.#jobId,
-      state: stateOf[kind] ?? "",
-      atMs: startMs + wallOffsetMs,
-      ...(endMs > startMs && { durationMs: endMs - startMs }),
-      workerId: this.#self.workerId,
-      pid: this.#self.pid,
-      attempt,
-    };
+    const writers = new Map<string, TaskEventWriter>();
+    for (const { kind, ownerId, name, attempt, sequence, startMs, endMs, jobId } of events) {
+      const job = jobId || this.#jobId;
+      let writer = writers.get(job);
+      if (writer === undefined) writers.set(job, (writer = new TaskEventWriter(events.length)));
+      writer.add({ kind, ownerId, name, attempt, sequence, atMs: startMs + wallOffsetMs, durationMs: endMs - startMs });
+    }
+    let untold = dropped;
+    for (const [jobId, writer] of writers) {
+      this.#send({ jobId, ...this.#self, ...writer.take(), dropped: untold });
+      untold = 0;
+    }
   }
 }

@@ -2,7 +2,9 @@
  * What happened to tasks, for timelines and lists: a ring of fixed size, so recording costs a few stores and memory is
  * bounded; what is overwritten before it was collected is counted.
  */
-export const eventKind = { submitted: 1, finished: 2, failed: 3, got: 4 } as const;
+import { taskEventKind } from "../messages/task-event-block.ts";
+
+export const eventKind = taskEventKind;
 
 export interface RecordedEvent {
   readonly kind: number;
