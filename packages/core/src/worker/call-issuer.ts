@@ -17,9 +17,10 @@ import type { ObjectEntry } from "./object-entry.ts";
 import { ObjectRefStream } from "./object-stream.ts";
 import type { OwnerClient } from "./owner-client.ts";
 import type { ReferenceTable } from "./references.ts";
+import type { Shape } from "./shape.ts";
 import { StreamState } from "./stream-state.ts";
 import { currentContext, type TaskContext } from "./task-context.ts";
-import type { Shape, TaskSubmitter } from "./task-submitter.ts";
+import type { TaskSubmitter } from "./task-submitter.ts";
 
 /** What the calls of one handle ask of a worker; their shape is found at the first call. */
 export interface TaskDemand {

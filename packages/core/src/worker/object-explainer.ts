@@ -6,7 +6,8 @@ import type { OwnerAddress } from "../messages/common.ts";
 import { Call, callState } from "./call.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
 import type { Failure } from "./object-reader.ts";
-import type { Shape, TaskSubmitter } from "./task-submitter.ts";
+import type { Shape } from "./shape.ts";
+import type { TaskSubmitter } from "./task-submitter.ts";
 
 export interface Explanation {
   /** One word: ready, failed, waiting, queued, assigned, running, or an actor's state. */

@@ -3,8 +3,7 @@
  * pushed straight to leased workers. A lease is reused while there is work; calls queue behind one another on it when they
  * are short, and are taken back when another worker is free or theirs is stuck.
  */
-import { type Clock, sleep, type Timer } from "../base/clock.ts";
-import { Deque } from "../base/deque.ts";
+import type { Clock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import { leaseIdOf } from "../base/ids.ts";
 import type { DeathCause, WorkerDemand } from "../messages/common.ts";
@@ -13,9 +12,12 @@ import type { Infer } from "../wire/schema.ts";
 import { type Call, type CallSlotHolder, callState, type Dependency } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults } from "./call-results.ts";
-import { DurationEstimate, LeaseChannel, type LeaseEvents } from "./lease-channel.ts";
+import { CallLimits } from "./call-limits.ts";
+import { LeaseChannel, type LeaseEvents } from "./lease-channel.ts";
 import { objectState } from "./object-entry.ts";
 import { deathFailure, isCrash, shouldRetryError } from "./retry-policy.ts";
+import { REBALANCE_MS, Shape } from "./shape.ts";
+import { WorkerDeaths } from "./worker-deaths.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
 /** What the submitter asks of the node. */
@@ -31,12 +33,6 @@ export interface LeaseCalls {
 
 /** A lease without work goes back after this long. */
 const IDLE_LEASE_MS = 500;
-/** How often leases are compared while one is idle and another has work behind a running call. */
-const REBALANCE_MS = 5;
-/** How long to wait for the node's word on why a worker died, once its connection is gone. */
-const DEATH_WORD_MS = 2000;
-/** How long it may take from there until a process that was to be killed is gone. */
-const KILL_WORD_MS = 10_000;
 /** Leases wanted at a time for one shape, however much is queued. */
 const MAX_LEASES_PER_SHAPE = 1024;
 
@@ -45,6 +41,8 @@ export class TaskSubmitter {
   readonly #calls: LeaseCalls;
   readonly #results: CallResults;
   readonly #arguments: ArgumentWriter;
+  readonly #limits: CallLimits;
+  readonly #deaths: WorkerDeaths;
   readonly #clock: Clock;
   readonly #ownerId: string;
   readonly #byLease = new Map<string, LeaseChannel>();
@@ -57,6 +55,9 @@ export class TaskSubmitter {
     this.#results = results;
     this.#arguments = writer;
     this.#clock = clock;
+    const kill: LeaseCalls["kill"] = (leaseId, graceMs, reason) => calls.kill(leaseId, graceMs, reason);
+    this.#deaths = new WorkerDeaths(clock, kill, () => !this.#shuttingDown);
+    this.#limits = new CallLimits(clock, results, kill);
   }
 
   /** @param cpuSlots how many of these the cluster could run at a time, to know how many leases are worth asking for */
@@ -72,7 +73,8 @@ export class TaskSubmitter {
   /** The call has its arguments; it goes as soon as what it depends on is there. */
   submit(call: Call, shape: Shape, exports: readonly Promise<void>[] | undefined): void {
     call.holder = queued;
-    if (call.template.queueTimeoutMs !== undefined) this.#startQueueLimit(call, shape);
+    const { queueTimeoutMs } = call.template;
+    if (queueTimeoutMs !== undefined) this.#limits.startQueueLimit(call, queueTimeoutMs, () => this.#schedule(shape));
     if (call.template.exported !== undefined || exports !== undefined) this.#awaitCode(call, shape, exports ?? []);
     else if (call.dependencies !== undefined) this.#awaitDependencies(call, shape, call.dependencies);
     else this.enqueue(call, shape);
@@ -164,23 +166,15 @@ export class TaskSubmitter {
       return false;
     }
     lease.push(call);
-    this.#startTimeLimit(call, lease);
+    const { timeoutMs } = call.template;
+    if (timeoutMs !== undefined) this.#limits.startTimeLimit(call, lease, timeoutMs);
     return true;
   }
 
   #requestLeases(shape: Shape): void {
     if (this.#shuttingDown) return;
-    const stuck = shape.leases.reduce((sum, lease) => sum + Math.max(0, lease.inFlight - 1), 0);
-    const wanted = Math.min(
-      shape.maxLeases,
-      shape.queue.length + (shape.estimate.averageMs > REBALANCE_MS ? stuck : Math.ceil(stuck / 64)),
-    );
-    const asked = shape.requests.size + shape.leases.filter((lease) => lease.inFlight === 0).length;
-    // A lease whose task waits holds no CPU: its child needs one of its own, however deep the tree.
-    const active = shape.leases.filter((lease) => lease.isReady).length;
-    const room = shape.maxLeases - active - shape.requests.size;
-    for (let i = Math.min(wanted - asked, room); i > 0; i--) this.#requestLease(shape);
-    if (wanted === 0 && shape.queue.length === 0) this.#cancelRequests(shape);
+    for (let missing = shape.missingLeases; missing > 0; missing--) this.#requestLease(shape);
+    if (shape.wantedLeases === 0) this.#cancelRequests(shape);
   }
 
   #requestLease(shape: Shape): void {
@@ -296,18 +290,9 @@ export class TaskSubmitter {
 
   /** Takes calls from where they wait behind others. `urgent`: a new lease, which was asked for because there is work. */
   #stealFor(shape: Shape, thief: LeaseChannel, urgent: boolean): void {
-    if (thief.room <= 0) return;
-    let victim: LeaseChannel | undefined;
-    for (const lease of shape.leases) {
-      if (lease !== thief && lease.inFlight > 1 && (victim === undefined || lease.inFlight > victim.inFlight)) victim = lease;
-    }
-    if (victim === undefined) return;
-    const nowMs = this.#clock.nowMs();
-    const isStuck = nowMs - victim.lastResultAtMs > REBALANCE_MS;
-    const expectedMs = (victim.inFlight - 1) * Math.min(shape.estimate.averageMs, 1000);
-    if (!urgent && !isStuck && expectedMs < 0.5) return;
-    const count = Math.min(thief.room, isStuck ? victim.inFlight - 1 : Math.ceil((victim.inFlight - 1) / 2));
-    for (const call of victim.recall(count)) {
+    const theft = shape.victimOf(thief, this.#clock.nowMs(), urgent);
+    if (theft === undefined) return;
+    for (const call of theft.victim.recall(theft.count)) {
       if (call.isSettled) continue;
       this.#push(call, thief);
     }
@@ -357,31 +342,13 @@ export class TaskSubmitter {
     if (lease === undefined) return;
     lease.deathCause = cause;
     lease.strangers = strangers;
-    this.#deathWords.get(lease)?.();
+    this.#deaths.told(lease);
     // Results may still be in the connection's buffer: the calls are sorted out when it has closed.
   }
 
-  readonly #deathWords = new Map<LeaseChannel, () => void>();
-  /** What a lost worker had begun, over all its leases: counted when the first is told, before any of it is taken. */
-  readonly #begunTogether = new WeakMap<WorkerLink, number>();
-
-  #countBegun({ link }: LeaseChannel): number {
-    let count = this.#begunTogether.get(link);
-    if (count === undefined) {
-      count = [...this.#byLease.values()].reduce((sum, lease) => sum + (lease.link === link ? lease.begunCount : 0), 0);
-      this.#begunTogether.set(link, count);
-    }
-    return count;
-  }
-
   async #sortOut(shape: Shape, lease: LeaseChannel): Promise<void> {
-    const begunTogether = this.#countBegun(lease);
-    await this.#awaitDeathWord(lease, DEATH_WORD_MS);
-    if (lease.deathCause === undefined && !this.#shuttingDown) {
-      // The process lives, and cannot be reached: no second attempt may begin before the first is sure to be over.
-      this.#calls.kill(lease.grant.leaseId, 0, "its connection was lost");
-      await this.#awaitDeathWord(lease, KILL_WORD_MS);
-    }
+    const begunTogether = this.#deaths.countBegun(lease, this.#byLease.values());
+    await this.#deaths.awaitCause(lease);
     this.#forget(shape, lease);
     const cause: DeathCause = lease.deathCause ?? { kind: "unknown", pid: lease.grant.pid };
     const hadNeighbours = begunTogether + lease.strangers > 1;
@@ -406,14 +373,6 @@ export class TaskSubmitter {
     this.#schedule(shape);
   }
 
-  async #awaitDeathWord(lease: LeaseChannel, longestMs: number): Promise<void> {
-    if (lease.deathCause !== undefined || this.#shuttingDown) return;
-    const stop = new AbortController();
-    this.#deathWords.set(lease, () => stop.abort());
-    await sleep(this.#clock, longestMs, stop.signal);
-    this.#deathWords.delete(lease);
-  }
-
   /** The same work in a process of its own: for calls that may have brought down the one they shared. */
   #aloneShape(shape: Shape): Shape {
     if (shape.isAlone) return shape;
@@ -432,54 +391,10 @@ export class TaskSubmitter {
     this.#schedule(shape);
   }
 
-  // -- cancelling and limits --------------------------------------------------------------------------------------
-
-  /** Stops the worker that runs the call, after the grace period. */
-  forceStop(lease: LeaseChannel, graceMs: number, reason: string): void {
-    this.#calls.kill(lease.grant.leaseId, graceMs, reason);
-  }
-
-  /** The time before the first attempt begins: what runs already, or waits for a retry, is not stopped by it. */
-  #startQueueLimit(call: Call, shape: Shape): void {
-    const { queueTimeoutMs, name } = call.template;
-    if (queueTimeoutMs === undefined) return;
-    const timer = this.#clock.after(queueTimeoutMs, () => {
-      if (call.isSettled || call.attempt > 0) return;
-      if (call.holder instanceof LeaseChannel && !call.holder.recallOne(call)) return;
-      this.#results.fail(call, { code: "QUEUE_TIMEOUT", facts: { task: name, queueTimeoutMs } });
-      this.#schedule(shape);
-    });
-    (call.cleanup ??= []).push(() => timer.cancel());
-  }
-
-  #startTimeLimit(call: Call, lease: LeaseChannel): void {
-    const { timeoutMs } = call.template;
-    if (timeoutMs === undefined) return;
-    const timer = this.#clock.after(timeoutMs, () => {
-      if (call.holder !== lease) return;
-      const { slot, claim } = call;
-      lease.cancelCall(call, false, true);
-      this.#results.fail(call, { code: "TASK_TIMEOUT", facts: { task: call.template.name, timeoutMs, attempt: call.attempt } });
-      // Code that does not listen to its signal holds the worker: it is stopped after a grace period.
-      this.#clock.after(CANCEL_GRACE_MS, () => {
-        if (slot >= 0 && lease.isBusyWith(slot, claim)) this.forceStop(lease, CANCEL_GRACE_MS, `timeoutMs of ${call.template.name}`);
-      });
-    });
-    (call.cleanup ??= []).push(() => timer.cancel());
-  }
+  // -- the end ----------------------------------------------------------------------------------------------------
 
   cancel(call: Call, force: boolean, recursive: boolean): void {
-    if (call.isSettled) return;
-    const { holder, slot, claim } = call;
-    holder?.cancelCall(call, force, recursive);
-    this.#results.fail(call, { code: "TASK_CANCELLED", facts: { task: call.template.name } });
-    if (!force || !(holder instanceof LeaseChannel) || slot < 0) return;
-    const stop = (): void => {
-      if (holder.isBusyWith(slot, claim)) this.forceStop(holder, CANCEL_GRACE_MS, `cancel of ${call.template.name}`);
-    };
-    // Others would go with the process: code that listens to its signal is given the time to end without them.
-    if (holder.grant.isShared) this.#clock.after(CANCEL_GRACE_MS, stop);
-    else stop();
+    this.#limits.cancel(call, force, recursive);
   }
 
   /** Everything that has not finished fails; leases go back. */
@@ -498,31 +413,6 @@ export class TaskSubmitter {
 
   *shapes(): Iterable<Shape> {
     yield* this.#shapes.values();
-  }
-}
-
-/** SIGTERM comes after this long for code that ignores its signal, and SIGKILL after as long again. */
-export const CANCEL_GRACE_MS = 1000;
-
-/** What calls ask of a worker, and the calls and leases of that kind. */
-export class Shape {
-  readonly key: string;
-  readonly demand: WorkerDemand;
-  readonly maxLeases: number;
-  /** For calls that may have brought down a process which they shared. */
-  readonly isAlone: boolean;
-  readonly queue = new Deque<Call>();
-  readonly leases: LeaseChannel[] = [];
-  readonly requests = new Set<string>();
-  readonly estimate = new DurationEstimate();
-  isScheduled = false;
-  timer: Timer | undefined;
-
-  constructor(key: string, demand: WorkerDemand, maxLeases: number, isAlone: boolean) {
-    this.key = key;
-    this.isAlone = isAlone;
-    this.demand = demand;
-    this.maxLeases = maxLeases;
   }
 }
 
