@@ -81,6 +81,8 @@ export class CallResults {
     const { stream } = call;
     if (stream === undefined || call.isSettled || stream.stopped || index < stream.received) {
       this.#discardItem(call, index, status, bytes, start, origin);
+      // An attempt begins again at the first item and knows of no credit: what its consumer took was told to an earlier one.
+      if (index === 0 && stream !== undefined && stream.consumed > 0) call.holder?.streamCredit?.(call, stream.consumed);
       return;
     }
     const entry = this.#table.own(call.sequence + 1 + index, call.template.name);

@@ -101,6 +101,27 @@ describe("streams", () => {
     assert.deepEqual(items, [1, 2]);
   });
 
+  test("a stream whose worker dies goes on though its consumer took more than it may be behind", async () => {
+    const log = cluster.path("log");
+    const go = cluster.path("go");
+    const stream = remote(
+      async function* (path: string, until: string) {
+        note(path, process.pid);
+        for (let i = 0; i < 12; i++) {
+          if (i === 6 && runtimeContext().attempt === 0) await whenRaised(until);
+          yield i;
+        }
+      },
+      { maxRetries: 1, generatorBackpressure: 2 },
+    ).remote(log, go);
+    const items: number[] = [];
+    for await (const ref of stream) {
+      items.push(await get(ref));
+      if (items.length === 6) process.kill(Number(notes(log)[0]), "SIGKILL");
+    }
+    assert.deepEqual(items, [...Array(12).keys()]);
+  });
+
   test("a stream whose worker dies goes on where it was", async () => {
     const log = cluster.path("log");
     const go = cluster.path("go");
