@@ -349,6 +349,8 @@ export class TaskSubmitter {
   async #sortOut(shape: Shape, lease: LeaseChannel): Promise<void> {
     const begunTogether = this.#deaths.countBegun(lease, this.#byLease.values());
     await this.#deaths.awaitCause(lease);
+    // The node took the lease back meanwhile, with nothing running on it, and waits for our word.
+    if (lease.deathCause === undefined) this.#calls.return(lease.grant.leaseId, true);
     this.#forget(shape, lease);
     const cause: DeathCause = lease.deathCause ?? { kind: "unknown", pid: lease.grant.pid };
     const hadNeighbours = begunTogether + lease.strangers > 1;
