@@ -7,7 +7,8 @@ import type { Infer } from "../wire/schema.ts";
 import { Deque } from "../base/deque.ts";
 import type { ErrorCode, Facts } from "../base/errors.ts";
 import type { ActorView as ActorViewType } from "../messages/control.ts";
-import { type Call, type CallFailure, type CallSlotHolder, type CallTarget, callState } from "./call.ts";
+import { callState } from "./call-life.ts";
+import type { Call, CallFailure, CallSlotHolder, CallTarget } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults, ResultOrigin } from "./call-results.ts";
 import { type ObjectEntry, objectState } from "./object-entry.ts";
@@ -55,7 +56,10 @@ export class ActorClient implements CallSlotHolder, CallTarget {
     this.#actorId = actorId;
     if (elder === undefined) return;
     this.#elder = elder;
-    for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift()) elder.#enqueue(call);
+    for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift()) {
+      // One that was cancelled meanwhile stays so.
+      if (!call.isSettled) elder.#enqueue(call);
+    }
     elder.#pump();
   }
 
@@ -108,7 +112,7 @@ export class ActorClient implements CallSlotHolder, CallTarget {
       this.#deps.results.fail(call, deadFailure(this.#view, call));
       return;
     }
-    call.state = callState.queued;
+    if (call.state !== callState.queued) call.moveTo(callState.queued);
     this.#queue.push(call);
   }
 
@@ -194,7 +198,7 @@ export class ActorClient implements CallSlotHolder, CallTarget {
       if (call.retriesLeft !== 0 && this.#view?.state !== "dead") {
         if (call.retriesLeft > 0) call.retriesLeft--;
         call.attempt++;
-        call.state = callState.queued;
+        call.moveTo(callState.queued);
         call.holder = this;
         this.#queue.unshift(call);
         continue;
@@ -226,7 +230,7 @@ export class ActorClient implements CallSlotHolder, CallTarget {
     if (!shouldRetryError(call, bytes, start, end)) return false;
     call.attempt++;
     if (call.retriesLeft > 0) call.retriesLeft--;
-    call.state = callState.queued;
+    call.moveTo(callState.queued);
     this.#queue.unshift(call);
     queueMicrotask(() => this.#pump());
     return true;
@@ -271,7 +275,7 @@ class ActorChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   push(call: Call): void {
     const slot = this.#free.pop() ?? this.#slots.length;
     this.#slots[slot] = call;
-    call.state = callState.pushed;
+    call.moveTo(callState.pushed);
     call.slot = slot;
     call.holder = this;
     this.#link.define(call.template);

@@ -97,7 +97,10 @@ export class CallIssuer {
     if (this.#cluster.isJoined) this.#submitter.submit(call, this.#shapeOf(demand), exports);
     else
       this.#cluster.whenJoined(
-        () => this.#submitter.submit(call, this.#shapeOf(demand), exports),
+        () => {
+          // Cancelled meanwhile, it never runs.
+          if (!call.isSettled) this.#submitter.submit(call, this.#shapeOf(demand), exports);
+        },
         (error) => this.#deps.results.fail(call, joinFailure(error)),
       );
     return this.#handlesOf(call);

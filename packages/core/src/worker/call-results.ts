@@ -1,7 +1,8 @@
 /** Settles a call's objects from what the worker reported, or from why it could not. Pure of transport. */
 import { packedFrom, unpackPlain } from "../wire/plain-codec.ts";
 import { decodeImmediate, isImmediate } from "../values/value-codec.ts";
-import { type Call, type CallFailure, callState } from "./call.ts";
+import { callState } from "./call-life.ts";
+import type { Call, CallFailure } from "./call.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
 import type { ReferenceTable } from "./references.ts";
 import { HAS_REFS, resultStatus } from "./task-frames.ts";
@@ -37,7 +38,7 @@ export class CallResults {
       this.#discard(call, status, bytes, start, end, origin);
       return;
     }
-    call.state = callState.settled;
+    call.moveTo(callState.settled);
     if (call.attempt > 0 && isInline(status & ~HAS_REFS)) this.freeUnreported(call);
     if (call.stream !== undefined) this.#endStream(call, status, bytes, start, end);
     else if ((status & ~HAS_REFS) === resultStatus.returns) this.#settleReturns(call, bytes, start, end, origin);
@@ -59,14 +60,14 @@ export class CallResults {
 
   fail(call: Call, failure: CallFailure): void {
     if (call.isSettled) return;
-    call.state = callState.settled;
+    call.moveTo(callState.settled);
     this.#settleAll(call, objectState.failure, failure);
   }
 
   /** The call ends like the dependency that failed. */
   failLike(call: Call, entry: ObjectEntry): void {
     if (call.isSettled) return;
-    call.state = callState.settled;
+    call.moveTo(callState.settled);
     this.#settleAll(call, entry.state, entry.payload);
   }
 

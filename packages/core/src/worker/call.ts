@@ -4,6 +4,8 @@
  * a template for all that calls of one function have in common.
  */
 import type { ErrorCode, Facts } from "../base/errors.ts";
+import { AssertionError } from "../base/assert.ts";
+import { callState, canMove, type CallState } from "./call-life.ts";
 import type { Infer } from "../wire/schema.ts";
 import type { DefineTemplate } from "../messages/tasks.ts";
 import type { ObjectEntry } from "./object-entry.ts";
@@ -31,9 +33,6 @@ export interface Dependency {
   readonly index: number;
   readonly entry: ObjectEntry;
 }
-
-/** Where a call is. */
-export const callState = { waiting: 0, queued: 1, pushed: 2, settled: 3 } as const;
 
 /** The process that has a call. */
 export interface Whereabouts {
@@ -77,7 +76,8 @@ export class Call {
   readonly entry: ObjectEntry;
   /** Present for actor calls. */
   readonly target: CallTarget | undefined;
-  state: number = callState.waiting;
+  /** Set by `moveTo` alone. */
+  state: CallState = callState.waiting;
   args: Uint8Array | undefined = undefined;
   argsStart = 0;
   argsEnd = 0;
@@ -95,6 +95,12 @@ export class Call {
     this.target = target;
     this.retriesLeft = template.maxRetries;
     entry.task = this;
+  }
+
+  /** A call that goes where its table does not say is a bug, and stops here. */
+  moveTo(next: CallState): void {
+    if (!canMove(this.state, next)) throw new AssertionError(`call ${this.template.name}: no move from state ${this.state} to ${next}`);
+    this.state = next;
   }
 
   get isSettled(): boolean {

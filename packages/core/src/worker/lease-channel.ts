@@ -7,7 +7,8 @@ import type { Infer } from "../wire/schema.ts";
 import { claimRecall, claimStart, hasStarted, latestGeneration, nextGeneration, queuedWord } from "../base/claim-word.ts";
 import type { DeathCause } from "../messages/common.ts";
 import type { LeaseReply } from "../messages/leases.ts";
-import { type Call, type CallSlotHolder, callState, type Whereabouts } from "./call.ts";
+import { callState } from "./call-life.ts";
+import type { Call, CallSlotHolder, Whereabouts } from "./call.ts";
 import type { CallResults, ResultOrigin } from "./call-results.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import { NO_CLAIM, type Push, writePush } from "./task-frames.ts";
@@ -139,7 +140,7 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     if (this.grant.claims === undefined) claimStart(this.#claims, slot, claim);
     this.#slots[slot] = call;
     this.inFlight++;
-    call.state = callState.pushed;
+    call.moveTo(callState.pushed);
     call.slot = slot;
     call.claim = claim;
     call.holder = this;

@@ -2,7 +2,8 @@
 import { taskIdOf } from "../base/ids.ts";
 import type { OwnedObject, OwnedTask } from "../messages/owners.ts";
 import type { Infer } from "../wire/schema.ts";
-import { Call, callState } from "./call.ts";
+import { callState } from "./call-life.ts";
+import { Call } from "./call.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
 import type { Failure } from "./object-reader.ts";
 

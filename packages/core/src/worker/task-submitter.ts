@@ -9,7 +9,8 @@ import { leaseIdOf } from "../base/ids.ts";
 import type { DeathCause, WorkerDemand } from "../messages/common.ts";
 import type { LeaseReply } from "../messages/leases.ts";
 import type { Infer } from "../wire/schema.ts";
-import { type Call, type CallSlotHolder, callState, type Dependency } from "./call.ts";
+import { callState } from "./call-life.ts";
+import type { Call, CallSlotHolder, Dependency } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults } from "./call-results.ts";
 import { CallLimits } from "./call-limits.ts";
@@ -114,7 +115,7 @@ export class TaskSubmitter {
       this.#results.fail(call, { code: "SHUTTING_DOWN", facts: { task: call.template.name } });
       return;
     }
-    call.state = callState.queued;
+    call.moveTo(callState.queued);
     shape.queue.push(call);
     this.#schedule(shape);
   }
@@ -272,7 +273,7 @@ export class TaskSubmitter {
   }
 
   #requeue(call: Call, shape: Shape): void {
-    call.state = callState.queued;
+    call.moveTo(callState.queued);
     call.holder = queued;
     shape.queue.unshift(call);
     this.#schedule(shape);
@@ -294,6 +295,7 @@ export class TaskSubmitter {
     if (theft === undefined) return;
     for (const call of theft.victim.recall(theft.count)) {
       if (call.isSettled) continue;
+      call.moveTo(callState.queued);
       this.#push(call, thief);
     }
   }
