@@ -131,14 +131,16 @@ describe("owners that compute", () => {
   test("a parent spawns children and then computes: they run meanwhile, and what they gave is there after", async () => {
     const parent = remote(
       async (paths: string[]) => {
-        const { raise, spinUntilRaised } = await import("@raia/testing/fixtures/signals");
+        const { raise, spinUntilRaised, whenRaised } = await import("@raia/testing/fixtures/signals");
         const child = remote((path: string) => {
           raise(path);
           return path;
         });
+        // Once it is known that they are short, they are sent behind one another, in one frame: when the first of them has begun,
+        // the other has left this process, too. From there its loop stands still.
+        await get(child.remote(`${paths[0]}-measured`));
         const refs = paths.map((path) => child.remote(path));
-        // One turn, so that they leave this process; from here its loop stands still.
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await whenRaised(paths[0] as string);
         for (const path of paths) spinUntilRaised(path);
         return get(refs);
       },

@@ -7,7 +7,10 @@ import { note, notes, raise, whenNoted, whenRaised } from "@raia/testing/fixture
 import { cancel, get, listWorkers, type RaiaError, remote, runtimeContext } from "../../src/index.ts";
 
 const cluster = testCluster();
-const block = remote(async (path: string) => whenRaised(path));
+const block = remote(async (log: string, path: string) => {
+  note(log, "began");
+  return whenRaised(path);
+});
 
 function isAlive(pid: number): boolean {
   try {
@@ -58,8 +61,9 @@ describe("at most once", () => {
 
 describe("time", () => {
   test("timeoutMs counts running time: what waited longer than it for a worker still has all of it", async () => {
-    const go = cluster.path("go");
-    const blockers = [block.remote(go), block.remote(go)];
+    const [log, go] = [cluster.path("log"), cluster.path("go")];
+    const blockers = [block.remote(log, go), block.remote(log, go)];
+    await whenNoted(log, 2);
     const ref = remote(() => runtimeContext().attempt, { timeoutMs: 300 }).remote();
     const late = remote(() => 1, { queueTimeoutMs: 600 }).remote();
     // Its end tells that more than 300 ms have passed for the other, too.
