@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { RaiaError } from "../base/errors.ts";
+import { objectIdOf } from "../base/ids.ts";
 import { SPILL_HEADER_BYTES } from "./spill-file.ts";
 import { BLOCK_BYTES, settle, StoreFixture } from "./store-fixture.ts";
 
@@ -318,16 +319,20 @@ test("store: freed while it is being read back, nothing of it stays", async () =
   assert.equal(store.arena.blocks.usage().indexOf(1), -1);
 });
 
-test("store: when an owner dies, what it owned goes", () => {
+test("store: when an owner dies, what it owned goes, and who waits for what it had not finished is told", async () => {
   const store = new StoreFixture(16);
-  store.store("a", 2, 1, 2);
-  store.store("b", 2, 1, 3);
+  const [owner, other] = ["a".repeat(56), "b".repeat(56)];
+  store.store(objectIdOf(owner, 1), 2, 1, 2);
+  store.store(objectIdOf(other, 1), 2, 1, 3);
+  const pinning = store.server.pin(3, [objectIdOf(owner, 2)]);
+  await settle();
 
-  store.server.ownerDied("owner-2");
+  store.server.ownerDied(owner);
 
+  await assert.rejects(pinning, hasCode("OWNER_DIED"));
   assert.deepEqual(
     store.server.list(10).objects.map(({ id }) => id),
-    ["b"],
+    [objectIdOf(other, 1)],
   );
 });
 

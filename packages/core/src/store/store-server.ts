@@ -213,10 +213,11 @@ export class StoreServer {
     this.#space.kick();
   }
 
-  /** An owner is gone, and nobody took over what it owned. */
+  /** An owner is gone, and nobody took over what it owned: what it had not finished is waited for no more. */
   ownerDied(ownerId: string): void {
-    this.#deadOwners.set(ownerPart(ownerId), true);
-    this.free([...this.#table.records].filter(({ label }) => label?.ownerId === ownerId).map(({ id }) => id));
+    const owner = ownerPart(ownerId);
+    this.#deadOwners.set(owner, true);
+    this.free([...this.#table.records].filter(({ id }) => ownerPart(id) === owner).map(({ id }) => id));
   }
 
   /** Whether an object is here, in memory or on disk. */
