@@ -39,15 +39,18 @@ export class CallResults {
       return;
     }
     call.moveTo(callState.settled);
-    if (call.attempt > 0 && isInline(status & ~HAS_REFS)) this.freeUnreported(call);
+    const kind = status & ~HAS_REFS;
     if (call.stream !== undefined) this.#endStream(call, status, bytes, start, end);
-    else if ((status & ~HAS_REFS) === resultStatus.returns) this.#settleReturns(call, bytes, start, end, origin);
+    else if (kind === resultStatus.returns) this.#settleReturns(call, bytes, start, end, origin);
     else if (call.returns !== undefined) for (const entry of call.returns) this.#settleEntry(entry, status, bytes, start, end, origin);
     else this.#settleEntry(call.entry, status, bytes, start, end, origin);
+    // Of several results, some may have been stored before another could not be sent.
+    const isPartial = kind === resultStatus.failure && call.returns !== undefined;
+    if (call.attempt > 0 || isPartial) this.freeUnreported(call);
     this.#release(call);
   }
 
-  /** The worker died: what it had stored for a call that needs it no more, and not told us of, would stay. */
+  /** What was stored for a call that needs it no more, and not told us of, would stay: by an attempt that was lost, say. */
   freeUnreported(call: Call): void {
     if (call.stream !== undefined) this.#freeUnreportedItems(call, call.stream.received);
     else
@@ -74,6 +77,7 @@ export class CallResults {
   #settleAll(call: Call, state: number, payload: unknown): void {
     if (call.stream !== undefined) this.#failStream(call, state, payload);
     for (const entry of call.returns ?? [call.entry]) if (!entry.isSettled) entry.settle(state, payload);
+    if (call.attempt > 0) this.freeUnreported(call);
     this.#release(call);
   }
 
@@ -211,10 +215,6 @@ export class CallResults {
     call.target?.callSettled();
     this.#onSettled();
   }
-}
-
-function isInline(kind: number): boolean {
-  return kind !== resultStatus.stored && kind !== resultStatus.returns;
 }
 
 function readFailure(bytes: Buffer, start: number, end: number): CallFailure {

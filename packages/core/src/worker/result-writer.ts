@@ -92,12 +92,14 @@ export class ResultWriter {
       this.failure(execution, RESULT_TAG, microseconds, error, "NUM_RETURNS_MISMATCH");
       return undefined;
     }
+    const firstHandover = this.#nextHandover;
     try {
       const parts = values.map((part, index) => this.#part(execution, part, execution.sequence + index));
       return this.#send(execution, RESULT_TAG, microseconds, resultStatus.returns, Buffer.concat(parts));
     } catch (error) {
       // What was stored of it is the owner's to free; nobody will ask for it.
       this.#unstored.length = 0;
+      for (let handover = firstHandover; handover < this.#nextHandover; handover++) this.refsTaken(handover);
       this.failure(execution, RESULT_TAG, microseconds, error, "UNSERIALIZABLE");
       return undefined;
     }

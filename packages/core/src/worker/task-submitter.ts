@@ -371,7 +371,6 @@ export class TaskSubmitter {
         this.#requeue(call, call.alone ? this.#aloneShape(shape) : shape);
       } else {
         this.#results.fail(call, deathFailure(call, cause, hadNeighbours));
-        this.#results.freeUnreported(call);
       }
     }
     this.#schedule(shape);

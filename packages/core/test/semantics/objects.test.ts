@@ -59,6 +59,13 @@ describe("put, get, wait, free", () => {
     await assert.rejects(wait(refs, { numReturns: 4 }), { code: "INVALID_ARGUMENT" });
   });
 
+  test("several results of which one cannot be sent: nothing of the others stays", async () => {
+    const before = await storedBytes();
+    const pair = remote(() => [new Float64Array(MiB), Symbol("no") as unknown] as const, { numReturns: 2 });
+    for (const ref of pair.remote()) await assert.rejects(get(ref), { code: "UNSERIALIZABLE" });
+    assert.ok(await eventually(async () => (await storedBytes()) <= before, 10_000));
+  });
+
   test("free: the value goes though refs remain", async () => {
     const ref = put(new Float64Array(100_000));
     const small = put({ a: 1 });
