@@ -85,13 +85,13 @@ class SimRun {
   }
 
   #newDriver(number: number, count: number): SimDriver {
-    const { hasDeaths, disk } = this.#faults;
+    const { hasDeaths, hasPauses, disk } = this.#faults;
     const random = this.#random;
     const program = new SimProgram(random, {
       fibers: 1 + randomBelow(random, 4),
       statements: 5 + randomBelow(random, 25),
       cpus: this.#cpus,
-      excuses: { hasDeaths, hasDiskFaults: disk.share > 0, hasOthers: count > 1 },
+      excuses: { hasDeaths, hasPauses, hasDiskFaults: disk.share > 0, hasOthers: count > 1 },
       isTidy: this.#isTidy,
       say: (what) => this.#trace.say(`driver ${number} ${what}`, this.#clock.nowMs()),
     });

@@ -21,6 +21,8 @@ export interface Item {
 export interface Excuses {
   /** Processes die in this run, or lose one another. */
   readonly hasDeaths: boolean;
+  /** Processes stand still for a while, longer than one that is told to end its work is waited for. */
+  readonly hasPauses: boolean;
   /** The spill disk fails. */
   readonly hasDiskFaults: boolean;
   /** Other drivers come and go: what they own, and their actors, go with them. */

@@ -199,13 +199,15 @@ export class SimProgram {
   }
 
   #submitLimited(): void {
-    const isQueue = this.#below(2) === 0;
+    const { hasDeaths, hasPauses } = this.#options.excuses;
+    // Past its time limit one that does not listen takes its process along, and what that owns; so does one that stands still.
+    const mayTakeTooLong = hasDeaths || !hasPauses;
+    const isQueue = this.#below(2) === 0 || !mayTakeTooLong;
     const limitMs = 20 + this.#below(100);
     const sleepMs = [0, 0, limitMs * 2, 4000][this.#below(4)] as number;
     const n = this.#below(1000);
     const options = { ...this.#taskOptions(), ...(isQueue ? { queueTimeoutMs: limitMs } : { timeoutMs: limitMs }) };
-    // One that does not listen takes its process along, and what that owns.
-    const heeds = !this.#options.excuses.hasDeaths || this.#below(2) === 0;
+    const heeds = !hasDeaths || this.#below(2) === 0;
     const ref = submitKeyed(this.#key(options.maxRetries === 0), { op: "add", n, sleepMs, heeds }, options);
     this.#pool.push(newItem(ref, n, { isTask: true, excuses: new Set([isQueue ? "QUEUE_TIMEOUT" : "TASK_TIMEOUT"]) }));
   }
