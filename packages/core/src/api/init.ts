@@ -3,6 +3,7 @@ import { RaiaError } from "../base/errors.ts";
 import type { Labels } from "../base/labels.ts";
 import type { ResourceOptions } from "../base/resources.ts";
 import { currentRuntime, setProcessRuntime } from "../worker/task-context.ts";
+import type { EndCode } from "../worker/call.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import type { RuntimeEnvOptions } from "./option-types.ts";
 import { checkInitOptions } from "./options.ts";
@@ -33,7 +34,8 @@ export interface Driver {
   readonly runtime: WorkerRuntime;
   /** Settles when the cluster answers. */
   readonly joined: Promise<void>;
-  stop(): Promise<void>;
+  /** @param code with which fails what was not finished */
+  stop(code?: EndCode): Promise<void>;
 }
 
 type StartDriver = (options: DriverOptions, lost: (error: RaiaError) => void) => Driver;
@@ -46,6 +48,8 @@ export function useDriver(start: StartDriver): void {
 }
 
 let driver: Driver | undefined;
+/** The cluster of this program went away by itself: nothing starts another in silence, without what this one held. */
+let lostCluster: RaiaError | undefined;
 
 export interface InitOptions extends DriverOptions {
   /** Do nothing, instead of failing, when Raia runs already. */
@@ -71,6 +75,7 @@ export async function init(options: InitOptions = {}): Promise<InitInfo> {
   const { ignoreReinitError, runtimeEnv, ...driverOptions }: InitOptions = checkInitOptions(options);
   if (driver !== undefined && ignoreReinitError !== true) throw new RaiaError("ALREADY_INITIALIZED", {});
   if (driver === undefined && runtimeEnv !== undefined) setOwnRuntimeEnv(mergeRuntimeEnv(ownRuntimeEnv(), runtimeEnv, process.env));
+  lostCluster = undefined;
   const started = driver ?? start(driverOptions);
   try {
     await started.joined;
@@ -88,12 +93,13 @@ export async function init(options: InitOptions = {}): Promise<InitInfo> {
 
 function start(options: DriverOptions): Driver {
   if (startDriver === undefined) throw new RaiaError("NOT_INITIALIZED", { reason: "import the package by its name, not by its parts" });
-  const started = startDriver(options, () => {
+  const started = startDriver(options, (error) => {
     if (driver === started) {
       driver = undefined;
+      lostCluster = error;
       setProcessRuntime(undefined);
     }
-    void started.stop();
+    void started.stop("CLUSTER_LOST");
   });
   driver = started;
   setProcessRuntime(started.runtime);
@@ -105,6 +111,7 @@ function start(options: DriverOptions): Driver {
 /** Ends the driver, and the cluster that it started. What has not finished fails with SHUTTING_DOWN. Safe to repeat. */
 export async function shutdown(): Promise<void> {
   const ending = driver;
+  lostCluster = undefined;
   if (ending === undefined) return;
   driver = undefined;
   setProcessRuntime(undefined);
@@ -116,14 +123,19 @@ export function isInitialized(): boolean {
   return currentRuntime() !== undefined;
 }
 
-/** The runtime of the caller; starts a local cluster when there is none. */
+/**
+ * The runtime of the caller; starts a local cluster when there has been none.
+ *
+ * @throws {RaiaError} CLUSTER_LOST when there was one, and it went away by itself
+ */
 export function needRuntime(): WorkerRuntime {
+  if (lostCluster !== undefined && currentRuntime() === undefined) throw lostCluster;
   return currentRuntime() ?? start({}).runtime;
 }
 
-/** The runtime of the caller, when there is one. @throws {RaiaError} NOT_INITIALIZED */
+/** The runtime of the caller, when there is one. @throws {RaiaError} NOT_INITIALIZED, CLUSTER_LOST */
 export function existingRuntime(): WorkerRuntime {
   const runtime = currentRuntime();
-  if (runtime === undefined) throw new RaiaError("NOT_INITIALIZED", {});
+  if (runtime === undefined) throw lostCluster ?? new RaiaError("NOT_INITIALIZED", {});
   return runtime;
 }

@@ -68,6 +68,10 @@ export const errorCatalogue = {
   ALREADY_INITIALIZED: ["Raia is already running in this process", "call shutdown() first, or pass ignoreReinitError"],
   CLUSTER_START_FAILED: ["The local cluster did not start", "read the cause and the log file"],
   CLUSTER_NOT_FOUND: ["No cluster answers", "start one with raia start --head, or unset the address"],
+  CLUSTER_LOST: [
+    "The cluster that this program was in is gone, and what it held with it",
+    "call init() to join or start another, and begin again",
+  ],
   SHUTTING_DOWN: ["Raia is shutting down", "submit no more work after shutdown()"],
   SESSION_DIRECTORY: ["The session directory cannot be used", "set RAIA_TMPDIR to a short, private, writable directory"],
   CONTROL_STORE_FAILED: [

@@ -61,8 +61,8 @@ function drive(options: DriverOptions, lost: (error: RaiaError) => void, place: 
   return {
     runtime,
     joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
-    stop: async () => {
-      await runtime.shutdown();
+    stop: async (code) => {
+      await runtime.shutdown(code);
       // The mappings stay for views that the program still has.
       arena?.close();
       const found = await Promise.resolve(place).catch(() => undefined); // Nothing was found or started: nothing to end.
@@ -162,7 +162,7 @@ function newRuntime(
       (stream === "stdout" ? process.stdout : process.stderr).write(`${lines.join("\n")}\n`);
     },
     keepAlive: keepProcessAlive(),
-    nodeLost: (reason) => lost(new RaiaError("NODE_DIED", { reason })),
+    nodeLost: (reason) => lost(new RaiaError("CLUSTER_LOST", { reason })),
   });
   installRemoteValues(runtime);
   return runtime;

@@ -73,8 +73,8 @@ export function startInProcess(options: DriverOptions): Driver {
   return {
     runtime,
     joined: alive.during(runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace })),
-    stop: async () => {
-      await alive.during(runtime.shutdown());
+    stop: async (code) => {
+      await alive.during(runtime.shutdown(code));
       await world?.stop();
       unguard();
     },

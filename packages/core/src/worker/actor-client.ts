@@ -8,7 +8,7 @@ import { Deque } from "../base/deque.ts";
 import type { ErrorCode, Facts } from "../base/errors.ts";
 import type { ActorView as ActorViewType } from "../messages/control.ts";
 import { callState } from "./call-life.ts";
-import type { Call, CallFailure, CallSlotHolder, CallTarget } from "./call.ts";
+import type { Call, CallFailure, CallSlotHolder, CallTarget, EndCode } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults, ResultOrigin } from "./call-results.ts";
 import { type ObjectEntry, objectState } from "./object-entry.ts";
@@ -239,10 +239,11 @@ export class ActorClient implements CallSlotHolder, CallTarget {
   /** A queued call: it leaves when its turn comes. */
   cancelCall(): void {}
 
-  shutdown(): void {
+  /** All that is under way fails with this code. */
+  shutdown(code: EndCode): void {
     const calls = [...(this.#channel?.takeAll() ?? []), ...this.#queue];
     while (this.#queue.length > 0) this.#queue.shift();
-    for (const call of calls) this.#deps.results.fail(call, { code: "SHUTTING_DOWN", facts: { call: call.template.name } });
+    for (const call of calls) this.#deps.results.fail(call, { code, facts: { call: call.template.name } });
   }
 }
 

@@ -2,6 +2,7 @@
 import { RaiaError } from "../base/errors.ts";
 import type { ActorSpec as ActorSpecType, ActorView } from "../messages/control.ts";
 import type { Infer } from "../wire/schema.ts";
+import type { EndCode } from "./call.ts";
 import { ActorClient } from "./actor-client.ts";
 import type { ArgumentWriter, EncodedArguments } from "./call-arguments.ts";
 import type { CallResults } from "./call-results.ts";
@@ -185,8 +186,8 @@ export class ActorDirectory {
     if (view.state === "dead" && this.#clients.get(client.actorId) === client) this.#clients.delete(client.actorId);
   }
 
-  shutdown(): void {
-    for (const client of this.#clients.values()) client.shutdown();
+  shutdown(code: EndCode): void {
+    for (const client of this.#clients.values()) client.shutdown(code);
   }
 }
 

@@ -10,7 +10,7 @@ import type { DeathCause, WorkerDemand } from "../messages/common.ts";
 import type { LeaseReply } from "../messages/leases.ts";
 import type { Infer } from "../wire/schema.ts";
 import { callState } from "./call-life.ts";
-import type { Call, CallSlotHolder, Dependency } from "./call.ts";
+import type { Call, CallSlotHolder, Dependency, EndCode } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults } from "./call-results.ts";
 import { CallLimits } from "./call-limits.ts";
@@ -48,7 +48,7 @@ export class TaskSubmitter {
   readonly #ownerId: string;
   readonly #byLease = new Map<string, LeaseChannel>();
   #nextLease = 1;
-  #shuttingDown = false;
+  #endedWith: EndCode | undefined;
 
   constructor(ownerId: string, calls: LeaseCalls, results: CallResults, writer: ArgumentWriter, clock: Clock) {
     this.#ownerId = ownerId;
@@ -57,7 +57,7 @@ export class TaskSubmitter {
     this.#arguments = writer;
     this.#clock = clock;
     const kill: LeaseCalls["kill"] = (leaseId, graceMs, reason) => calls.kill(leaseId, graceMs, reason);
-    this.#deaths = new WorkerDeaths(clock, kill, () => !this.#shuttingDown);
+    this.#deaths = new WorkerDeaths(clock, kill, () => this.#endedWith === undefined);
     this.#limits = new CallLimits(clock, results, kill);
   }
 
@@ -110,9 +110,9 @@ export class TaskSubmitter {
   }
 
   enqueue(call: Call, shape: Shape): void {
-    if (this.#shuttingDown) {
+    if (this.#endedWith !== undefined) {
       // Its code or an argument arrived after the queues were emptied: nobody would look at it again.
-      this.#results.fail(call, { code: "SHUTTING_DOWN", facts: { task: call.template.name } });
+      this.#results.fail(call, { code: this.#endedWith, facts: { task: call.template.name } });
       return;
     }
     call.moveTo(callState.queued);
@@ -173,7 +173,7 @@ export class TaskSubmitter {
   }
 
   #requestLeases(shape: Shape): void {
-    if (this.#shuttingDown) return;
+    if (this.#endedWith !== undefined) return;
     for (let missing = shape.missingLeases; missing > 0; missing--) this.#requestLease(shape);
     if (shape.wantedLeases === 0) this.#cancelRequests(shape);
   }
@@ -211,7 +211,7 @@ export class TaskSubmitter {
       return;
     }
     shape.requests.delete(leaseId);
-    if (this.#shuttingDown) {
+    if (this.#endedWith !== undefined) {
       this.#calls.return(leaseId, false);
       return;
     }
@@ -237,7 +237,7 @@ export class TaskSubmitter {
   /** No node will ever serve this shape, or the environment cannot be set up: its calls fail, all of them. */
   #refused(shape: Shape, error: unknown): void {
     if (RaiaError.is(error, "TASK_CANCELLED")) return;
-    if (RaiaError.is(error, "CONNECTION_LOST") && !this.#shuttingDown) {
+    if (RaiaError.is(error, "CONNECTION_LOST") && this.#endedWith === undefined) {
       this.#failQueue(shape, new RaiaError("NODE_DIED", { reason: "the node of this process is gone" }, { cause: error }));
       return;
     }
@@ -365,7 +365,7 @@ export class TaskSubmitter {
         continue;
       }
       call.attempt++;
-      if (call.retriesLeft !== 0 && !this.#shuttingDown) {
+      if (call.retriesLeft !== 0 && this.#endedWith === undefined) {
         if (call.retriesLeft > 0) call.retriesLeft--;
         if (isSuspect) call.alone = true;
         this.#requeue(call, call.alone ? this.#aloneShape(shape) : shape);
@@ -401,15 +401,15 @@ export class TaskSubmitter {
   }
 
   /** Everything that has not finished fails; leases go back. */
-  shutdown(): void {
-    this.#shuttingDown = true;
+  /** All that is under way fails with this code. */
+  shutdown(code: EndCode): void {
+    this.#endedWith = code;
     for (const shape of this.#shapes.values()) {
       shape.timer?.cancel();
-      this.#failQueue(shape, new RaiaError("SHUTTING_DOWN", {}));
+      this.#failQueue(shape, new RaiaError(code, {}));
       for (const lease of [...shape.leases]) {
         const { begun, notBegun } = lease.takeAll();
-        for (const call of [...begun, ...notBegun])
-          this.#results.fail(call, { code: "SHUTTING_DOWN", facts: { task: call.template.name } });
+        for (const call of [...begun, ...notBegun]) this.#results.fail(call, { code, facts: { task: call.template.name } });
       }
     }
   }

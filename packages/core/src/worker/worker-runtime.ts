@@ -9,6 +9,7 @@ import { Spinner } from "../base/spinner.ts";
 import type { WorkerDemand } from "../messages/common.ts";
 import { ownerService } from "../messages/owners.ts";
 import { reviveError } from "../values/error-codec.ts";
+import type { EndCode } from "./call.ts";
 import type { Connection, Identity } from "../wire/connection.ts";
 import { Endpoint } from "../wire/endpoint.ts";
 import type { Transport } from "../wire/transport.ts";
@@ -197,12 +198,12 @@ export class WorkerRuntime {
     this.#endpoint.open();
   }
 
-  /** What was not finished fails with SHUTTING_DOWN; a driver's job ends. */
-  async shutdown(): Promise<void> {
+  /** A driver's job ends. @param code with which fails what was not finished */
+  async shutdown(code: EndCode = "SHUTTING_DOWN"): Promise<void> {
     if (this.cluster.isLeaving) return;
     this.cluster.isLeaving = true;
-    this.#submitter.shutdown();
-    this.actors.shutdown();
+    this.#submitter.shutdown(code);
+    this.actors.shutdown(code);
     await this.cluster.finishJob(() => this.#reporter.flush());
     await this.#endpoint.close();
   }

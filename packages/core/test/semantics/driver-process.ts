@@ -36,6 +36,21 @@ switch (what) {
     process.exitCode = RaiaError.is(await late, "SHUTTING_DOWN") ? 0 : 9;
     break;
   }
+  case "lose": {
+    const isLost = (error: unknown): boolean => RaiaError.is(error, "CLUSTER_LOST");
+    const underWay = await get(task).catch((error: unknown) => error);
+    let later: unknown;
+    try {
+      remote(() => 1).remote();
+    } catch (error) {
+      later = error;
+    }
+    await init({ address: "local", numCpus: 1 });
+    const again = await get(remote(() => 1).remote());
+    await shutdown();
+    process.exitCode = isLost(underWay) && isLost(later) && again === 1 ? 0 : 9;
+    break;
+  }
   case "block": {
     // A minute of computing, as far as anybody can tell.
     for (;;) if (kept === undefined) break;

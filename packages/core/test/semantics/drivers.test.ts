@@ -87,6 +87,13 @@ async function gone(directory: string): Promise<boolean> {
   return eventually(() => processesOf(directory).length === 0, 1000);
 }
 
+test("the daemon is shot: the program hears that its cluster is lost, and no other is started unless it asks for one", async () => {
+  const { child, directory, exited } = await startDriver("lose");
+  process.kill(headOf(directory, child.pid as number), "SIGKILL");
+  assert.deepEqual(await exited, [0, null]);
+  await assertNothingLeft(directory);
+});
+
 test("the daemon alone is shot: what waits rejects, and the driver's program goes on to its end", async () => {
   const { child, directory, exited } = await startDriver("wait");
   process.kill(headOf(directory, child.pid as number), "SIGKILL");
