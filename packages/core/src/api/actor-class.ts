@@ -10,6 +10,7 @@ import type { RemoteHandle } from "../worker/remote-values.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { type HandleShape, packShape, unpackShape } from "../worker/handle-shape.ts";
 import { currentRuntime } from "../worker/task-context.ts";
+import { checkCallOptions } from "./call-options.ts";
 import { needRuntime } from "./init.ts";
 import { cancelOnAbort } from "./call-signal.ts";
 import { Code, templateOf } from "./remote-function.ts";
@@ -21,7 +22,7 @@ import {
   normalActorOptions,
   normalMethodOptions,
 } from "./options.ts";
-import { MAX_DETACHED_CODE_BYTES } from "./limits.ts";
+import { MAX_DETACHED_CODE_BYTES, MAX_NAME_CHARS } from "./limits.ts";
 import { demandOf } from "./task-demand.ts";
 
 export class ActorClassHandle {
@@ -251,8 +252,12 @@ export function isActorHandle(value: object): boolean {
 
 export function recordOf(handle: unknown): ActorRecord {
   const record = typeof handle === "object" && handle !== null ? records.get(handle) : undefined;
-  if (record === undefined) throw new RaiaError("INVALID_ARGUMENT", { expected: "an actor handle", got: typeof handle });
+  if (record === undefined) throw new RaiaError("INVALID_ARGUMENT", { expected: "an actor handle", got: kindOf(handle) });
   return record;
+}
+
+function kindOf(value: unknown): string {
+  return value === null ? "null" : typeof value;
 }
 
 export interface KillOptions {
@@ -261,13 +266,22 @@ export interface KillOptions {
 }
 
 /** Ends an actor at once; calls under way reject with ACTOR_DIED (or ACTOR_UNAVAILABLE when it restarts). */
-export async function kill(actor: object, { noRestart = true }: KillOptions = {}): Promise<void> {
+export async function kill(actor: object, options: KillOptions = {}): Promise<void> {
+  checkCallOptions("kill", options);
+  const { noRestart = true } = options;
   const { runtime, registered } = recordOf(actor);
   await runtime.cluster.control.killActor({ actorId: await registered, noRestart });
 }
 
-/** A handle to the actor of that name. @throws {RaiaError} ACTOR_NOT_FOUND */
+/** A handle to the actor of that name. @throws {RaiaError} ACTOR_NOT_FOUND, INVALID_ARGUMENT, INVALID_OPTION */
 export async function getActor<H = object>(name: string, options: { readonly namespace?: string } = {}): Promise<H> {
+  if (typeof name !== "string" || name === "" || name.length > MAX_NAME_CHARS)
+    throw new RaiaError("INVALID_ARGUMENT", {
+      call: "getActor",
+      expected: `a name of 1 to ${MAX_NAME_CHARS} characters`,
+      got: typeof name === "string" ? `text of ${name.length} characters` : kindOf(name),
+    });
+  checkCallOptions("getActor", options);
   const runtime = needRuntime();
   await runtime.cluster.joined;
   const { actorId, methods } = await runtime.cluster.control.getActorByName({

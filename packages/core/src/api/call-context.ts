@@ -25,12 +25,13 @@ const MAX_ID_CHARS = 200;
  *
  * @throws {RaiaError} INVALID_ARGUMENT, LIMIT_EXCEEDED
  */
-export function registerContext<T>(storage: ContextStorage<T>, { id }: ContextOptions): void {
+export function registerContext<T>(storage: ContextStorage<T>, options: ContextOptions): void {
   if (typeof storage?.getStore !== "function" || typeof storage.run !== "function")
     throw new RaiaError("INVALID_ARGUMENT", {
       call: "registerContext",
       expected: "an AsyncLocalStorage, or an object with getStore and run",
     });
+  const id = (options as ContextOptions | undefined)?.id;
   if (typeof id !== "string" || id === "" || id.length > MAX_ID_CHARS || id.startsWith("raia.") || id === "__proto__")
     throw new RaiaError("INVALID_ARGUMENT", {
       call: "registerContext",

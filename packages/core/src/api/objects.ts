@@ -4,8 +4,10 @@ import type { ObjectEntry } from "../worker/object-entry.ts";
 import type { WaitOptions } from "../worker/object-reader.ts";
 import { type GetOptions, ObjectRef } from "../worker/object-ref.ts";
 import { ObjectRefStream } from "../worker/object-stream.ts";
+import { checkCallOptions } from "./call-options.ts";
 import { creationSite } from "./creation-site.ts";
 import { existingRuntime, needRuntime } from "./init.ts";
+import { invalidOption } from "./option-rules.ts";
 
 /** The values behind refs: of one, of an array in its order, or of a record under its keys. */
 export type Values<R> = R extends ObjectRef<infer T> ? T : { -readonly [K in keyof R]: R[K] extends ObjectRef<infer T> ? T : never };
@@ -43,6 +45,12 @@ export async function get<const R extends ObjectRef | readonly ObjectRef[] | Rea
     const entries = refs.map((ref) => ObjectRef.entryOf(ref));
     return (await existingRuntime().reader.getAll(entries, options)) as Values<R>;
   }
+  if (!isRecord(refs))
+    throw new RaiaError("INVALID_ARGUMENT", {
+      call: "get",
+      expected: "a ref, an array of refs or a record of refs",
+      got: Object.prototype.toString.call(refs),
+    });
   const names = Object.keys(refs);
   const values =
     names.length === 0
@@ -60,6 +68,7 @@ export async function get<const R extends ObjectRef | readonly ObjectRef[] | Rea
  * @returns at most `numReturns` ready ones, and the rest; both in the order of `refs`
  */
 export async function wait<R extends ObjectRef>(refs: readonly R[], options: WaitOptions = {}): Promise<{ ready: R[]; pending: R[] }> {
+  if (!isOptions(options)) throw invalidOption("options", options, "must be a record");
   const { numReturns = 1 } = options;
   if (!isList(refs)) throw new RaiaError("INVALID_ARGUMENT", { call: "wait", expected: "an array of refs" });
   if (!Number.isInteger(numReturns) || numReturns < 1 || numReturns > refs.length) {
@@ -95,9 +104,20 @@ function isList(value: unknown): value is readonly unknown[] {
   return Array.isArray(value);
 }
 
+function isOptions(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+/** A promise, a Map or an instance has no keys that would be refs: it would pass for a record of none. */
+function isRecord(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** Drops the values now, though refs remain: reading them rejects with OBJECT_FREED. */
 export function free(refs: ObjectRef | readonly ObjectRef[]): void {
   const list = ObjectRef.isRef(refs) ? [refs] : refs;
+  if (!isList(list)) throw new RaiaError("INVALID_ARGUMENT", { call: "free", expected: "a ref or an array of refs" });
   existingRuntime().objects.free(list.map((ref) => ObjectRef.entryOf(ref)));
 }
 
@@ -109,7 +129,9 @@ export interface CancelOptions {
 }
 
 /** Stops what makes the value: queued, it never runs; running, its signal aborts. The ref rejects with TASK_CANCELLED at once. */
-export function cancel(ref: ObjectRef | ObjectRefStream, { force = false, recursive = true }: CancelOptions = {}): void {
+export function cancel(ref: ObjectRef | ObjectRefStream, options: CancelOptions = {}): void {
+  checkCallOptions("cancel", options);
+  const { force = false, recursive = true } = options;
   const target = ref instanceof ObjectRefStream ? ref.completed() : ref;
   existingRuntime().calls.cancel(ObjectRef.entryOf(target), force, recursive);
 }

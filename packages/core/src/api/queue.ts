@@ -6,7 +6,7 @@ import { RaiaError } from "../base/errors.ts";
 import { brand, type GetOptions, type ObjectRef } from "../worker/object-ref.ts";
 import { kill } from "./actor-class.ts";
 import { MAX_QUEUE_ITEMS, MAX_QUEUE_WAITERS } from "./limits.ts";
-import { durationMs, whole } from "./option-rules.ts";
+import { checkRecord, durationMs, type Rules, whole } from "./option-rules.ts";
 import type { ActorOptions } from "./option-types.ts";
 import { type Boxed, QueueActor } from "./queue-actor.ts";
 import { remote } from "./remote.ts";
@@ -26,14 +26,17 @@ export interface QueueWaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What the actor may be asked for is said by its own rules. */
+const rules: Rules = { maxSize: whole(0, MAX_QUEUE_ITEMS), actorOptions: (options) => options };
+
 export class Queue<T> {
   readonly #actor: ActorHandle<QueueActor>;
   readonly maxSize: number;
 
   /** Makes a queue. @throws {RaiaError} INVALID_OPTION */
   constructor(options: QueueOptions = {}) {
+    checkRecord(options, "", rules, "a record");
     const { maxSize = 0, actorOptions } = options;
-    whole(0, MAX_QUEUE_ITEMS)(maxSize, "maxSize");
     const made = madeQueues.get(options);
     this.maxSize = maxSize;
     this.#actor = made ?? newActor(maxSize === 0 ? MAX_QUEUE_ITEMS : maxSize, actorOptions);

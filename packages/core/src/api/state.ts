@@ -6,6 +6,7 @@ import { ObjectRef } from "../worker/object-ref.ts";
 import type { ObjectState, TaskState } from "../worker/state-rows.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { isActorHandle, recordOf } from "./actor-class.ts";
+import { checkCallOptions } from "./call-options.ts";
 import { existingRuntime } from "./init.ts";
 
 /** The processes of the cluster: workers and drivers. */
@@ -15,16 +16,19 @@ export async function listWorkers(): Promise<readonly WorkerState[]> {
 
 /** Tasks under way, and those that ended as long as they are remembered (the last 20,000 events of a job). */
 export async function listTasks(options?: Limited): Promise<readonly TaskState[]> {
+  checkCallOptions("list", options);
   return (await (await joined()).state.tasks(options)).rows;
 }
 
 /** Actors, dead ones included as long as they are remembered. */
 export async function listActors(options?: Limited): Promise<readonly ActorState[]> {
+  checkCallOptions("list", options);
   return (await (await joined()).state.actors(options)).rows;
 }
 
 /** Objects of all processes, the largest first. */
 export async function listObjects(options?: Limited): Promise<readonly ObjectState[]> {
+  checkCallOptions("list", options);
   return (await (await joined()).state.objects(options)).rows;
 }
 

@@ -1,0 +1,90 @@
+/** Wrong arguments of calls that act at once: each is told where it is made, and the session goes on. */
+import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
+import test, { after, before } from "node:test";
+import {
+  cancel,
+  free,
+  get,
+  getActor,
+  init,
+  kill,
+  listActors,
+  listObjects,
+  listTasks,
+  put,
+  Queue,
+  registerContext,
+  remote,
+  shutdown,
+  wait,
+} from "@raia/core";
+
+before(async () => {
+  await init({ address: "local", numCpus: 2 });
+});
+
+after(shutdown);
+
+class Named {
+  answer(): number {
+    return 42;
+  }
+}
+
+test("a wrong name, namespace or option reaches no other process: the actor is still there", async () => {
+  const actor = remote(Named, { name: "still-there" }).remote();
+  assert.equal(await get(actor.answer.remote()), 42);
+  for (const name of [5, null, undefined, "", [], "n".repeat(257)])
+    await assert.rejects(getActor(name as never), { code: "INVALID_ARGUMENT" });
+  await assert.rejects(getActor("still-there", { namespace: 5 as never }), { code: "INVALID_OPTION", message: /namespace must be text/ });
+  await assert.rejects(getActor("still-there", null as never), { code: "INVALID_OPTION", message: /must be a record/ });
+  const misspelt: object = { nameSpac: "a" };
+  await assert.rejects(getActor("still-there", misspelt), { code: "INVALID_OPTION", message: /did you mean namespace/ });
+  await assert.rejects(kill(actor, { noRestart: 5 as never }), { code: "INVALID_OPTION", message: /noRestart must be true or false/ });
+  const misspeltToo: object = { norestart: true };
+  await assert.rejects(kill(actor, misspeltToo), { code: "INVALID_OPTION", message: /did you mean noRestart/ });
+  await assert.rejects(kill(null as never), { code: "INVALID_ARGUMENT" });
+  const again = await getActor<typeof actor>("still-there");
+  assert.equal(await get(again.answer.remote()), 42);
+});
+
+test("cancel, wait, free and get take refs and options of theirs", async () => {
+  const ref = put(1);
+  const misspelt: object = { forc: true };
+  assert.throws(() => cancel(ref, misspelt), { code: "INVALID_OPTION", message: /did you mean force/ });
+  assert.throws(() => cancel(ref, { recursive: 1 as never }), { code: "INVALID_OPTION" });
+  await assert.rejects(wait([ref], null as never), { code: "INVALID_OPTION" });
+  await assert.rejects(wait([ref], 5 as never), { code: "INVALID_OPTION" });
+  assert.throws(() => free(5 as never), { code: "INVALID_ARGUMENT", message: /an array of refs/ });
+  assert.throws(() => free(null as never), { code: "INVALID_ARGUMENT" });
+  for (const target of [Promise.resolve(ref), new Map([["a", ref]]), new Set([ref]), new Date()])
+    await assert.rejects(get(target as never), { code: "INVALID_ARGUMENT", message: /a record of refs/ });
+  const bare = Object.assign(Object.create(null) as object, { a: ref });
+  assert.deepEqual(await get(bare), { a: 1 });
+  assert.deepEqual(await get({}), {});
+});
+
+test("a misspelt size does not make a queue without one", () => {
+  const misspelt: object = { maxsize: 5 };
+  assert.throws(() => new Queue(misspelt), { code: "INVALID_OPTION", message: /did you mean maxSize/ });
+  assert.throws(() => new Queue(null as never), { code: "INVALID_OPTION" });
+  assert.throws(() => new Queue({ maxSize: -1 }), { code: "INVALID_OPTION" });
+});
+
+test("listings refuse a limit that is none", async () => {
+  for (const list of [listTasks, listActors, listObjects]) {
+    for (const limit of ["x", -1, 1.5, Number.NaN, 2 ** 32])
+      await assert.rejects(list({ limit: limit as number }), { code: "INVALID_OPTION", message: /limit must be a whole number/ });
+    await assert.rejects(list(null as never), { code: "INVALID_OPTION" });
+    const misspelt: object = { limits: 5 };
+    await assert.rejects(list(misspelt), { code: "INVALID_OPTION", message: /did you mean limit/ });
+    assert.ok(Array.isArray(await list({ limit: 5 })));
+  }
+});
+
+test("a context needs a storage and an id", () => {
+  assert.throws(() => registerContext(5 as never, { id: "a.b" }), { code: "INVALID_ARGUMENT" });
+  for (const options of [undefined, null, 5, {}])
+    assert.throws(() => registerContext(new AsyncLocalStorage<string>(), options as never), { code: "INVALID_ARGUMENT" });
+});
