@@ -57,11 +57,18 @@ function drive(options: DriverOptions, lost: (error: RaiaError) => void, place: 
   const expectedJobId = place instanceof Promise ? undefined : jobIdOf(1);
   let arena: SharedArena | undefined;
   const openArena: OpenArena = ({ arenaPath, arenaSlot }) => (arena = SharedArena.open({ path: arenaPath, slot: arenaSlot }));
-  const runtime = newRuntime(identity, cluster, options, lost, openArena, expectedJobId);
+  const alive = new WorkKeepsAlive();
+  const runtime = newRuntime(identity, cluster, options, lost, openArena, alive, expectedJobId);
+  // The program is at its end: what its tasks printed last is still on its way.
+  const flushAtEnd = (): void => {
+    if (alive.takeHasWorked() && runtime.cluster.isJoined) void runtime.cluster.flushOutput();
+  };
+  process.on("beforeExit", flushAtEnd);
   return {
     runtime,
     joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
     stop: async (code) => {
+      process.removeListener("beforeExit", flushAtEnd);
       await runtime.shutdown(code);
       // The mappings stay for views that the program still has.
       arena?.close();
@@ -144,6 +151,7 @@ function newRuntime(
   options: DriverOptions,
   lost: (error: RaiaError) => void,
   openArena: OpenArena,
+  alive: WorkKeepsAlive,
   expectedJobId?: string,
 ): WorkerRuntime {
   const runtime = new WorkerRuntime({
@@ -161,7 +169,7 @@ function newRuntime(
       if (options.logToDriver === false) return;
       (stream === "stdout" ? process.stdout : process.stderr).write(`${lines.join("\n")}\n`);
     },
-    keepAlive: keepProcessAlive(),
+    keepAlive: (isNeeded) => alive.set(isNeeded),
     nodeLost: (reason) => lost(new RaiaError("CLUSTER_LOST", { reason })),
   });
   installRemoteValues(runtime);
@@ -169,14 +177,24 @@ function newRuntime(
 }
 
 /** A process without work ends with its program; one with calls under way waits for them. */
-function keepProcessAlive(): (isNeeded: boolean) => void {
-  let handle: NodeJS.Timeout | undefined;
-  return (isNeeded) => {
+class WorkKeepsAlive {
+  #handle: NodeJS.Timeout | undefined;
+  #hasWorked = false;
+
+  set(isNeeded: boolean): void {
     if (isNeeded) {
-      handle ??= setInterval(() => {}, 2 ** 30);
-      handle.ref();
+      this.#hasWorked = true;
+      this.#handle ??= setInterval(() => {}, 2 ** 30);
+      this.#handle.ref();
     } else {
-      handle?.unref();
+      this.#handle?.unref();
     }
-  };
+  }
+
+  /** Whether there was work since the last time that this was asked. */
+  takeHasWorked(): boolean {
+    const hasWorked = this.#hasWorked;
+    this.#hasWorked = false;
+    return hasWorked;
+  }
 }

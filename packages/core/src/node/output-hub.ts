@@ -83,9 +83,9 @@ export class OutputHub {
     for (const stream of STREAMS) worker.streams[stream]?.log.close();
   }
 
-  /** Delivers everything now, counts of open folds included. For the end of a job, whose record is forgotten. */
+  /** Delivers everything now, begun lines and counts of open folds included. For the end of a job, whose record is forgotten. */
   endJob(jobId: string): void {
-    for (const worker of this.#workers.values()) if (worker.source.jobId === jobId) this.#markDropped(worker);
+    for (const worker of this.#workers.values()) if (worker.source.jobId === jobId) this.#finishLines(worker);
     const job = this.#jobs.get(jobId);
     if (job === undefined) return;
     this.#jobs.delete(jobId);

@@ -179,12 +179,17 @@ export class ClusterLink {
     });
   }
 
-  /** Ends a driver's job. @param flush sends what control should still hear of it */
-  async finishJob(flush: () => void): Promise<void> {
-    if (this.kind !== "driver" || !this.isJoined || this.controlConnection.isClosed) return;
+  /** Settles when what workers of the job have printed so far has been shown. */
+  async flushOutput(): Promise<void> {
     await this.process.flushOutput({ jobId: this.job.jobId }).catch(() => {
       // The node is going down as well; its log files have the lines.
     });
+  }
+
+  /** Ends a driver's job. @param flush sends what control should still hear of it */
+  async finishJob(flush: () => void): Promise<void> {
+    if (this.kind !== "driver" || !this.isJoined || this.controlConnection.isClosed) return;
+    await this.flushOutput();
     // Control keeps nothing new of a job that is over.
     flush();
     await this.control.finishJob({ jobId: this.job.jobId }).catch(() => {

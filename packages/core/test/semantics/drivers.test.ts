@@ -72,6 +72,25 @@ test("shutdown() right after a call whose code is still being sent: the call fai
   await assertNothingLeft(directory);
 });
 
+test("what tasks printed last is shown when the program simply ends", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "rt-"));
+  directories.push(directory);
+  const source = `
+    import { get, remote } from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)};
+    await get(remote(() => void process.stdout.write("one\\ntwo\\nand a half")).remote());
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", source], {
+    env: { ...process.env, RAIA_TMPDIR: directory },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let text = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+  assert.deepEqual(await once(child, "close"), [0, null]);
+  const shown = text.split("\n").map((line) => line.replace(/^.*pid=\d+\) /, ""));
+  assert.deepEqual(shown, ["one", "two", "and a half", ""]);
+  await assertNothingLeft(directory);
+});
+
 test("driver and daemon shot at once: the workers go, too", async () => {
   const { child, directory, exited } = await startDriver("wait");
   const head = headOf(directory, child.pid as number);
