@@ -203,6 +203,8 @@ export class ActorClient implements CallSlotHolder, CallTarget {
         this.#queue.unshift(call);
         continue;
       }
+      // An actor that lives may run it all the same, and keep refs that it was given.
+      if (this.#view?.state === "alive" && call.held !== undefined) call.entry.table.holdForHandover(call.held);
       this.#deps.results.fail(call, this.#view?.state === "dead" ? deadFailure(this.#view, call) : this.#unavailable(call));
       this.#deps.results.freeUnreported(call);
     }

@@ -5,7 +5,7 @@ import type { OwnerAddress } from "../messages/common.ts";
 import { encodeValue, packValue } from "../values/value-codec.ts";
 import { objectState } from "./object-entry.ts";
 import { ObjectReader } from "./object-reader.ts";
-import { ReferenceTable } from "./references.ts";
+import { HANDOVER_GRACE_MS, ReferenceTable } from "./references.ts";
 import { RuntimeValueHooks } from "./value-hooks.ts";
 
 const noFinalizers = { watch: () => {}, collect: () => {} };
@@ -56,6 +56,24 @@ test("references: what a freed value contained is kept for a call that has the v
   table.dropHold(container);
   assert.deepEqual(said, [], "a handle is left");
   table.dropHandle(container);
+  assert.deepEqual(said, ["free 01"]);
+});
+
+test("references: what was on its way when its connection was lost is kept until its receiver can have told of it", () => {
+  const { clock, table, said } = newProcess("a");
+  const entry = table.own(1, "put");
+  entry.settle(objectState.stored, { nodeId: "n", sizeBytes: 1 });
+  table.addressOf(entry);
+  entry.handles = 1;
+  table.holdForHandover([entry]);
+  table.dropHandle(entry);
+
+  clock.advance(HANDOVER_GRACE_MS - 1);
+  assert.deepEqual(table.addBorrower("b", [1]), []);
+  clock.advance(1);
+  assert.deepEqual(said, [], "it is borrowed now");
+
+  table.removeBorrower("b", [1]);
   assert.deepEqual(said, ["free 01"]);
 });
 

@@ -27,6 +27,9 @@ export interface ReferenceEffects {
   abandoned(entry: ObjectEntry): void;
 }
 
+/** How long refs stay held whose connection was lost on the way. */
+export const HANDOVER_GRACE_MS = 2000;
+
 export class ReferenceTable {
   readonly self: OwnerAddress;
   readonly finalizers: Finalizers;
@@ -183,6 +186,14 @@ export class ReferenceTable {
   dropHold(entry: ObjectEntry): void {
     entry.holds--;
     this.#maybeGone(entry);
+  }
+
+  /** The connection that carried them was lost: whoever has got them is about to tell their owner, or never will. */
+  holdForHandover(entries: readonly ObjectEntry[]): void {
+    for (const entry of entries) this.hold(entry);
+    this.#clock.after(HANDOVER_GRACE_MS, () => {
+      for (const entry of entries) this.dropHold(entry);
+    });
   }
 
   dropHandle(entry: ObjectEntry): void {

@@ -14,6 +14,7 @@ import { packPlain } from "../wire/plain-codec.ts";
 import { MAX_INLINE_BYTES } from "./call-arguments.ts";
 import type { CallExecution } from "./call-execution.ts";
 import type { ObjectEntry } from "./object-entry.ts";
+import { HANDOVER_GRACE_MS } from "./references.ts";
 import { HAS_REFS, resultStatus, writeResult } from "./task-frames.ts";
 import { addressToPlain, type RuntimeValueHooks } from "./value-hooks.ts";
 
@@ -36,9 +37,6 @@ interface Handover {
   readonly connection: Connection;
   readonly entries: readonly ObjectEntry[];
 }
-
-/** How long the refs in a result stay held after the caller's connection has gone. */
-const HANDOVER_GRACE_MS = 2000;
 
 export class ResultWriter {
   readonly #place: ErrorPlace;
