@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { FakeClock } from "../base/fake-clock.ts";
-import { type AnyIterator, MapLoop, type MapLoopOptions } from "./map-loop.ts";
+import { MapLoop } from "./map-loop.ts";
+import type { AnyIterator, MapLoopOptions } from "./map-loop-options.ts";
 
 interface StartedBatch {
   readonly items: readonly unknown[];
@@ -182,13 +183,77 @@ test("the first error cancels what is under way, closes the source, and comes af
   assert.deepEqual(await run.loop.next(), { done: true, value: undefined });
 });
 
-test("an error ends an ordered map at once, though earlier items still run", async () => {
+test("in order, an error waits for the results of earlier items; later ones are cancelled at once", async () => {
+  const run = world({ concurrency: 3 });
+  const first = run.loop.next();
+  const second = run.loop.next();
+  await settle(run);
+  run.started[1]?.fail(new Error("second"));
+  await settle(run);
+  assert.deepEqual(
+    run.started.map(({ cancelled }) => cancelled),
+    [false, false, true],
+  );
+  assert.equal(run.closed(), true);
+  run.started[0]?.end();
+  assert.equal((await first).value, "r0");
+  await assert.rejects(second, { message: "second" });
+  assert.deepEqual(await run.loop.next(), { done: true, value: undefined });
+  assert.equal(run.started.length, 3);
+});
+
+test("of two errors the one of the earlier item ends an ordered map, whichever came first", async () => {
   const run = world();
+  const first = run.loop.next();
+  await settle(run);
+  run.started[1]?.fail(new Error("second"));
+  await settle(run);
+  run.started[0]?.fail(new Error("first"));
+  await assert.rejects(first, { message: "first" });
+  assert.deepEqual(await run.loop.next(), { done: true, value: undefined });
+});
+
+test("unordered, an error waits for nothing", async () => {
+  const run = world({ ordered: false });
   const first = run.loop.next();
   await settle(run);
   run.started[1]?.fail(new Error("second"));
   await assert.rejects(first, { message: "second" });
   assert.equal(run.started[0]?.cancelled, true);
+});
+
+test("a batch gives the results that precede its error", async () => {
+  for (const ordered of [true, false]) {
+    const run = world({ ordered, concurrency: 1 });
+    const results: unknown[] = [];
+    const reading = (async () => {
+      for await (const result of run.loop) results.push(result);
+    })();
+    for (let batch = 0; batch < 2; batch++) {
+      await settle(run);
+      run.started.at(-1)?.end(0.1);
+    }
+    await settle(run);
+    assert.deepEqual(run.started.at(-1)?.items, [3, 4, 5, 6]);
+    run.started.at(-1)?.endWith({ 2: new Error("five") });
+    await assert.rejects(reading, { message: "five" });
+    assert.deepEqual(results, ["r0", "r1", "r2", "r3", "r4"]);
+    assert.equal(run.closed(), true);
+  }
+});
+
+test("an item that comes after the error is not taken", async () => {
+  const slow = slowSource();
+  const run = world({ concurrency: 2 }, slow);
+  const first = run.loop.next();
+  slow.give(0);
+  await settle(run);
+  run.started[0]?.fail(new Error("zero"));
+  await assert.rejects(first, { message: "zero" });
+  slow.give(1);
+  await settle(run);
+  assert.equal(run.started.length, 1);
+  assert.equal(slow.closed(), true);
 });
 
 test("collected errors are results in their place", async () => {

@@ -5,47 +5,18 @@
  * What is taken from the source and not yet given out is at most `concurrency` batches, so the memory is bounded however
  * long the source is and however slow its consumer.
  */
-import { assert } from "../base/assert.ts";
-import type { Clock } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
 import { BatchSizePolicy } from "./batch-size-policy.ts";
 import type { BatchResult } from "./map-batch.ts";
-
-export interface RunningBatch {
-  readonly result: Promise<BatchResult>;
-  /** What the batch is about is no longer wanted. Called at most once, and not after it has ended. */
-  cancel(): void;
-}
-
-export interface MapLoopDependencies {
-  readonly clock: Clock;
-  /** Starts one task over the items. May throw: the error ends the map. */
-  start(items: readonly unknown[]): RunningBatch;
-}
-
-export interface MapLoopOptions {
-  /** Batches under way at a time. */
-  readonly concurrency: number;
-  readonly ordered: boolean;
-  /** Errors are results; otherwise the first ends the map. */
-  readonly collects: boolean;
-  /** Milliseconds that a batch aims at. */
-  readonly batchMs: number;
-  /** Items in a batch at most. */
-  readonly maxBatch: number;
-  /** Whether the items of a batch that failed as a whole (its process died) may be run again, each alone. */
-  readonly mayRerun: boolean;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export type Settled<R> = { readonly status: "fulfilled"; readonly value: R } | { readonly status: "rejected"; readonly reason: unknown };
-
-export type AnyIterator = Iterator<unknown, unknown, undefined> | AsyncIterator<unknown, unknown, undefined>;
+import type { AnyIterator, MapLoopDependencies, MapLoopOptions, RunningBatch, Settled } from "./map-loop-options.ts";
 
 /** Items that travel together, and then their results. */
 interface Batch {
+  /** Counts the batches in the order of their items. */
+  readonly index: number;
   readonly items: readonly unknown[];
   running: RunningBatch | undefined;
+  /** Of each item; fewer where an error ends the map: it is the last. */
   outcomes: readonly Settled<unknown>[] | undefined;
   given: number;
 }
@@ -69,6 +40,7 @@ export class MapLoop implements AsyncIterableIterator<unknown> {
   readonly #queue = new Deque<Batch>();
   readonly #running = new Set<Batch>();
   readonly #waiters = new Deque<Waiter>();
+  #batches = 0;
   #isPulling = false;
   #isFlushing = false;
   #isExhausted = false;
@@ -167,7 +139,7 @@ export class MapLoop implements AsyncIterableIterator<unknown> {
 
   readonly #pulled = (step: IteratorResult<unknown>): void => {
     this.#isPulling = false;
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isExhausted) return;
     this.#take(step);
     this.#pull();
     this.#serve();
@@ -175,6 +147,8 @@ export class MapLoop implements AsyncIterableIterator<unknown> {
 
   readonly #pullFailed = (reason: unknown): void => {
     this.#isPulling = false;
+    // It was told to return: its error is nobody's any more.
+    if (this.#isExhausted) return;
     this.#sourceFailed(reason);
     this.#serve();
   };
@@ -231,7 +205,7 @@ export class MapLoop implements AsyncIterableIterator<unknown> {
   #start(): boolean {
     if (this.#isOver || this.#running.size >= this.#options.concurrency) return false;
     const items = this.#gathered.splice(0, this.#size.items);
-    const batch: Batch = { items, running: undefined, outcomes: undefined, given: 0 };
+    const batch: Batch = { index: this.#batches++, items, running: undefined, outcomes: undefined, given: 0 };
     if (this.#options.ordered) this.#queue.push(batch);
     this.#run(batch);
     return true;
@@ -260,14 +234,25 @@ export class MapLoop implements AsyncIterableIterator<unknown> {
     this.#size.measured(batch.items.length, durationMs + encodeMs);
     const outcomes: Settled<unknown>[] = values.map((value) => ({ status: "fulfilled", value }));
     for (const { index, reason } of errors) outcomes[index] = { status: "rejected", reason };
+    if (errors[0] === undefined || this.#options.collects) this.#settle(batch, outcomes);
+    else this.#endAt(batch, outcomes);
+  }
+
+  /** Nothing that comes after the error is wanted any more; in order, what comes before it still is. */
+  #endAt(batch: Batch, outcomes: readonly Settled<unknown>[]): void {
+    for (const other of [...this.#running]) {
+      if (this.#options.ordered && other.index < batch.index) continue;
+      this.#running.delete(other);
+      other.running?.cancel();
+    }
+    void this.#closeSource();
     this.#settle(batch, outcomes);
   }
 
   #batchFailed(batch: Batch, reason: unknown): void {
     if (!this.#running.delete(batch)) return;
     if (!this.#options.collects) {
-      this.#fail(reason);
-      this.#serve();
+      this.#endAt(batch, [{ status: "rejected", reason }]);
       return;
     }
     if (batch.items.length > 1 && this.#options.mayRerun) {
@@ -353,9 +338,10 @@ export class MapLoop implements AsyncIterableIterator<unknown> {
     if (batch.given === batch.items.length) this.#queue.shift();
     const waiter = this.#waiters.shift();
     if (this.#options.collects) waiter?.resolve({ done: false, value: outcome });
+    else if (outcome.status === "fulfilled") waiter?.resolve({ done: false, value: outcome.value });
     else {
-      assert(outcome.status === "fulfilled", "an error that is not collected fails its whole batch");
-      waiter?.resolve({ done: false, value: outcome.value });
+      waiter?.reject(outcome.reason);
+      void this.#end();
     }
   }
 
@@ -374,17 +360,24 @@ export class MapLoop implements AsyncIterableIterator<unknown> {
     await this.#stop();
   }
 
-  /** Cancels what is under way and tells the source. An error of the source's own clean-up is nobody's any more. */
+  /** Cancels what is under way and tells the source. */
   async #stop(): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#gathered = [];
     this.#options.signal?.removeEventListener("abort", this.#aborted);
     const running = [...this.#running];
     this.#running.clear();
     for (const batch of running) batch.running?.cancel();
+    await this.#closeSource();
+  }
+
+  /** An error of the source's own clean-up is nobody's any more. */
+  async #closeSource(): Promise<void> {
+    this.#gathered = [];
     const iterator = this.#iterator;
-    if (iterator === undefined || this.#isExhausted || iterator.return === undefined) return;
+    const isClosed = this.#isExhausted;
+    this.#isExhausted = true;
+    if (iterator === undefined || isClosed || iterator.return === undefined) return;
     try {
       const closing = iterator.return();
       // A generator that waits for its next item closes when that comes, which may be never.

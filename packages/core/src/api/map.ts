@@ -7,14 +7,15 @@ import { availableParallelism } from "node:os";
 import { realClock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import { existingRuntime, isInitialized } from "./init.ts";
-import { runBatch } from "./map-batch.ts";
-import { type AnyIterator, MapLoop, type RunningBatch, type Settled } from "./map-loop.ts";
+import { receivedBatch, runBatch } from "./map-batch.ts";
+import { MapLoop } from "./map-loop.ts";
+import type { AnyIterator, RunningBatch, Settled } from "./map-loop-options.ts";
 import { cancel, get } from "./objects.ts";
 import type { TaskOptions } from "./option-types.ts";
 import { checkMapOptions } from "./options.ts";
 import { remote } from "./remote.ts";
 
-export type { Settled } from "./map-loop.ts";
+export type { Settled } from "./map-loop-options.ts";
 
 export interface MapOptions<OnError extends "throw" | "collect" = "throw" | "collect">
   extends Omit<TaskOptions, "numReturns" | "generatorBackpressure"> {
@@ -23,8 +24,9 @@ export interface MapOptions<OnError extends "throw" | "collect" = "throw" | "col
   /** Results in the order of the items. Default true; false gives them as they come. */
   readonly ordered?: boolean | undefined;
   /**
-   * `throw`: the first error cancels what is under way and ends the stream, after the results that are ready. `collect`:
-   * each result is `{ status, value | reason }`. Default "throw".
+   * `throw`: an error ends the stream, where its item stands: the results of earlier items come first, and what is under
+   * way for later ones is cancelled at once. Unordered, the results that are ready come first. `collect`: each result is
+   * `{ status, value | reason }`. Default "throw".
    */
   readonly onError?: OnError | undefined;
   /** Milliseconds of work that short items are put together for, into one task. Default 4. */
@@ -87,7 +89,8 @@ export function map(
       clock: realClock,
       start: (batch): RunningBatch => {
         const ref = run.remote(batch);
-        return { result: get(ref), cancel: () => cancel(ref) };
+        const result = get(ref).then((sent) => receivedBatch(sent, existingRuntime()));
+        return { result, cancel: () => cancel(ref) };
       },
     },
     {

@@ -7,7 +7,6 @@ import { ByteWriter } from "../base/byte-writer.ts";
 import { type ErrorCode, RaiaError } from "../base/errors.ts";
 import { objectIdOf } from "../base/ids.ts";
 import { RESULT_TAG, type STREAM_ITEM_TAG } from "../messages/tasks.ts";
-import { encodeError } from "../values/error-codec.ts";
 import { type EncodedValue, encodeValue, packValue, tryEncodeSmall } from "../values/value-codec.ts";
 import type { Connection } from "../wire/connection.ts";
 import { packPlain } from "../wire/plain-codec.ts";
@@ -16,6 +15,7 @@ import type { CallExecution } from "./call-execution.ts";
 import type { ObjectEntry } from "./object-entry.ts";
 import { HANDOVER_GRACE_MS } from "./references.ts";
 import { HAS_REFS, resultStatus, writeResult } from "./task-frames.ts";
+import { encodeThrown } from "./thrown.ts";
 import { addressToPlain, type RuntimeValueHooks } from "./value-hooks.ts";
 
 /** Puts a large result where readers of this node find it. */
@@ -126,20 +126,7 @@ export class ResultWriter {
 
   /** What user code threw, with the place where it did. */
   encodeThrown(error: unknown, task: string): Uint8Array {
-    const place = { task, pid: this.#place.pid, node: this.#place.nodeId().slice(0, 8) };
-    const scope = this.#hooks.beginEncode();
-    try {
-      return encodeError(error, this.#hooks, place);
-    } catch (cause) {
-      // What was thrown cannot be sent: its text can.
-      return encodeError(
-        new RaiaError("UNSERIALIZABLE", { reason: "the thrown value cannot be sent", value: String(cause) }),
-        this.#hooks,
-        place,
-      );
-    } finally {
-      scope.end();
-    }
+    return encodeThrown(error, this.#hooks, { task, pid: this.#place.pid, node: this.#place.nodeId() });
   }
 
   #write(execution: CallExecution, tag: AnswerTag, extra: number, status: number, payload: Uint8Array): void {

@@ -40,6 +40,42 @@ test("the first error is the user's own, and ends the stream", async () => {
   assert.deepEqual(seen, [1, 2]);
 });
 
+test("all results before the error come first, however the items were put together", async () => {
+  const failAtThirty = (item: number): number => {
+    if (item === 30) throw Object.assign(new RangeError("thirty"), { socket: (): void => {}, hint: "half" });
+    return item;
+  };
+  const seen: number[] = [];
+  await assert.rejects(
+    async () => {
+      for await (const result of map(Array.from({ length: 50 }).keys(), failAtThirty, { batchMs: 1000 })) seen.push(result);
+    },
+    (error) => {
+      assert.ok(error instanceof RangeError);
+      assert.equal(error.message, "thirty");
+      assert.equal((error as { hint?: string }).hint, "half");
+      assert.match(String(error.stack), /remote task failAtThirty .* \(not sent: socket\)/);
+      return true;
+    },
+  );
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 30 }, (_, item) => item),
+  );
+});
+
+test("a collected error may have properties that cannot be sent", async () => {
+  const fail = (item: number): number => {
+    if (item === 3) throw Object.assign(new RangeError("three"), { socket: (): void => {} });
+    return item;
+  };
+  const results = await Array.fromAsync(map([1, 2, 3, 4], fail, { onError: "collect", batchMs: 1000 }));
+  assert.deepEqual(
+    results.map((result) => (result.status === "fulfilled" ? result.value : String(result.reason))),
+    [1, 2, "RangeError: three", 4],
+  );
+});
+
 test("collected errors stand in their places", async () => {
   const results = await Array.fromAsync(map([2, 3, 4], failAtThree, { onError: "collect" }));
   assert.deepEqual(
