@@ -8,7 +8,7 @@ import { CallResults } from "./call-results.ts";
 import { objectState } from "./object-entry.ts";
 import { ReferenceTable } from "./references.ts";
 import { StreamState } from "./stream-state.ts";
-import { resultStatus } from "./task-frames.ts";
+import { HAS_REFS, handoversIn, resultStatus } from "./task-frames.ts";
 import { RuntimeValueHooks } from "./value-hooks.ts";
 
 const template: CallTemplate = {
@@ -111,4 +111,43 @@ test("results: one that ran once and threw frees nothing", () => {
   results.complete(call, resultStatus.error, nothing, 0, 0, origin);
 
   assert.deepEqual(freed, []);
+});
+
+/** A result with the refs of that handover. */
+function withRefs(handover: number): Buffer {
+  const refs = packPlain([handover, []]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(refs.length);
+  return Buffer.concat([length, refs, Buffer.from([0])]);
+}
+
+function part(status: number, payload: Buffer): Buffer {
+  const header = Buffer.alloc(8);
+  header.writeUInt32LE(status, 0);
+  header.writeUInt32LE(payload.length, 4);
+  return Buffer.concat([header, payload]);
+}
+
+test("results: the worker is told of each handover in what is dropped unread, alone or in several results", () => {
+  const alone = withRefs(7);
+  assert.deepEqual([...handoversIn(resultStatus.stored | HAS_REFS, alone, 0, alone.length)], [7]);
+  const several = Buffer.concat([
+    part(resultStatus.value | HAS_REFS, withRefs(8)),
+    part(resultStatus.value, Buffer.from([0])),
+    part(resultStatus.stored | HAS_REFS, withRefs(9)),
+  ]);
+  assert.deepEqual([...handoversIn(resultStatus.returns, several, 0, several.length)], [8, 9]);
+  assert.deepEqual([...handoversIn(resultStatus.value, alone, 0, alone.length)], []);
+});
+
+test("results: what comes after a call was cancelled gives back what it holds, each of several", () => {
+  const { results, call, freed } = newOwner(2);
+  const taken: number[] = [];
+  results.fail(call, { code: "TASK_CANCELLED", facts: {} });
+  const late = Buffer.concat([part(resultStatus.value | HAS_REFS, withRefs(8)), part(resultStatus.stored | HAS_REFS, withRefs(9))]);
+
+  results.complete(call, resultStatus.returns, late, 0, late.length, { nodeId: "n", refsTaken: (handover) => void taken.push(handover) });
+
+  assert.deepEqual(taken, [8, 9]);
+  assert.deepEqual(freed, [2]);
 });

@@ -5,7 +5,7 @@ import { callState } from "./call-life.ts";
 import type { Call, CallFailure } from "./call.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
 import type { ReferenceTable } from "./references.ts";
-import { HAS_REFS, resultStatus } from "./task-frames.ts";
+import { HAS_REFS, handoversIn, resultStatus } from "./task-frames.ts";
 import { reviveEntry, type RuntimeValueHooks } from "./value-hooks.ts";
 
 /** Where a result came from. */
@@ -185,14 +185,14 @@ export class CallResults {
 
   /** A result that came after the call was settled (cancelled, timed out): give back what it holds. */
   #discard(call: Call, status: number, bytes: Buffer, start: number, end: number, origin: ResultOrigin): void {
-    let at = start;
-    if ((status & HAS_REFS) !== 0) at = this.#discardRefs(bytes, start, origin);
+    for (const handover of handoversIn(status, bytes, start, end)) origin.refsTaken(handover);
     const kind = status & ~HAS_REFS;
     if (kind === resultStatus.stored && call.stream === undefined) this.#freeStored(this.#table.idOf(call.entry));
     if (kind !== resultStatus.returns) return;
+    let at = start;
     for (const entry of call.returns ?? []) {
       const partEnd = at + 8 + bytes.readUInt32LE(at + 4);
-      if (bytes.readUInt32LE(at) === resultStatus.stored) this.#freeStored(this.#table.idOf(entry));
+      if ((bytes.readUInt32LE(at) & ~HAS_REFS) === resultStatus.stored) this.#freeStored(this.#table.idOf(entry));
       at = partEnd;
       if (at >= end) return;
     }

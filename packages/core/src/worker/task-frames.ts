@@ -13,6 +13,7 @@ import { RaiaError } from "../base/errors.ts";
 import type { RESULT_TAG, STREAM_ITEM_TAG } from "../messages/tasks.ts";
 import { PUSH_TAG } from "../messages/tasks.ts";
 import type { Connection } from "../wire/connection.ts";
+import { unpackPlain } from "../wire/plain-codec.ts";
 
 /** How to read a result's payload. */
 export const resultStatus = {
@@ -32,6 +33,20 @@ export const resultStatus = {
 
 /** Added to a status: the payload is preceded by u32 length and the refs that it contains. */
 export const HAS_REFS = 0x80;
+
+/** The handovers of refs in a result: who drops it unread must tell the worker, which holds them until then. */
+export function* handoversIn(status: number, bytes: Buffer, start: number, end: number): Iterable<number> {
+  if ((status & HAS_REFS) !== 0) {
+    const [handover] = unpackPlain(bytes, start + 4, start + 4 + bytes.readUInt32LE(start)) as [number];
+    yield handover;
+  } else if (status === resultStatus.returns) {
+    for (let at = start; at < end; ) {
+      const partEnd = at + 8 + bytes.readUInt32LE(at + 4);
+      yield* handoversIn(bytes.readUInt32LE(at), bytes, at + 8, partEnd);
+      at = partEnd;
+    }
+  }
+}
 
 /** The claim of a call that nobody can take back. */
 export const NO_CLAIM = 0;

@@ -8,7 +8,7 @@ import type { Connection } from "../wire/connection.ts";
 import type { Client } from "../wire/service.ts";
 import type { Spinner } from "../base/spinner.ts";
 import type { CallTemplate } from "./call.ts";
-import { readResults } from "./task-frames.ts";
+import { handoversIn, readResults } from "./task-frames.ts";
 
 /** One lease or one actor as this connection carries it. */
 export interface LinkChannel {
@@ -42,20 +42,29 @@ export class WorkerLink {
       let count = 0;
       const channel = readResults(bytes, start, end, (number, slot, microseconds, status, at, from, to) => {
         count++;
-        this.#channels.get(number)?.result(slot, microseconds, status, at, from, to);
+        const target = this.#channels.get(number);
+        if (target !== undefined) target.result(slot, microseconds, status, at, from, to);
+        else this.#drop(status, at, from, to);
       });
       this.#channels.get(channel)?.frameDone();
       spinner.touch(count);
     });
     connection.onHot(STREAM_ITEM_TAG, (bytes, start, end) => {
-      readResults(bytes, start, end, (number, slot, index, status, at, from, to) =>
-        this.#channels.get(number)?.item(slot, index, status, at, from, to),
-      );
+      readResults(bytes, start, end, (number, slot, index, status, at, from, to) => {
+        const target = this.#channels.get(number);
+        if (target !== undefined) target.item(slot, index, status, at, from, to);
+        else this.#drop(status, at, from, to);
+      });
     });
     connection.onClosed((reason) => {
       for (const channel of [...this.#channels.values()]) channel.closed(reason);
       this.#channels.clear();
     });
+  }
+
+  /** It was on its way when its channel was closed. */
+  #drop(status: number, bytes: Buffer, start: number, end: number): void {
+    for (const handover of handoversIn(status, bytes, start, end)) this.worker.resultRefsTaken({ handover });
   }
 
   /** @returns the channel's number, to be written into pushes */

@@ -11,5 +11,6 @@ export const failedSeeds: readonly (readonly [seed: number, found: string])[] = 
   [2157, "an item that an actor had stored when it died stayed in the store"],
   [101369, "what a lost attempt had stored stayed when its call was cancelled before the next one began"],
   [800838, "an actor that ran a call whose connection was lost could not keep the ref that it was given"],
+  [801243, "a result that came after its actor had ended was dropped, and the refs in it were held without end"],
   [102893, "who waited for an object that its owner had not finished was not told of the owner's death"],
 ];
