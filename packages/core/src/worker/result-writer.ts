@@ -14,6 +14,7 @@ import { MAX_INLINE_BYTES } from "./call-arguments.ts";
 import type { CallExecution } from "./call-execution.ts";
 import type { ObjectEntry } from "./object-entry.ts";
 import { HANDOVER_GRACE_MS } from "./references.ts";
+import { runInContext } from "./task-context.ts";
 import { HAS_REFS, resultStatus, writeResult } from "./task-frames.ts";
 import { encodeThrown } from "./thrown.ts";
 import { addressToPlain, type RuntimeValueHooks } from "./value-hooks.ts";
@@ -47,7 +48,7 @@ export class ResultWriter {
   readonly #handovers = new Map<number, Handover>();
   readonly #watched = new WeakSet<Connection>();
   #nextHandover = 1;
-  /** Parts of the result that is being written, which have no room yet. */
+  /** What the result that is being written still waits for: room for its large parts, control's word that it has code in it. */
   readonly #unstored: Promise<void>[] = [];
 
   constructor(place: ErrorPlace, hooks: RuntimeValueHooks, large: LargeResults, clock: Clock) {
@@ -62,7 +63,7 @@ export class ResultWriter {
    *
    * @param extra microseconds of a result, index of an item
    * @param sequence the owner's number for the object
-   * @returns settles when it has left, which is once the node has all of it; undefined when it has left now
+   * @returns settles when it has left, which is once its caller can read all of it; undefined when it has left now
    */
   value(execution: CallExecution, tag: AnswerTag, extra: number, value: unknown, sequence: number): Promise<void> | undefined {
     const writer = this.#writer;
@@ -76,6 +77,7 @@ export class ResultWriter {
       const { status, payload } = this.#encode(execution, value, sequence);
       return this.#send(execution, tag, extra, status, payload);
     } catch (error) {
+      this.#unstored.length = 0;
       this.failure(execution, tag, extra, error, "UNSERIALIZABLE");
       return undefined;
     }
@@ -134,7 +136,10 @@ export class ResultWriter {
     writeResult(connection, tag, channel, execution.slot, extra, status, payload, 0, payload.length);
   }
 
-  /** A result must not be told before the node has it: if this process died in between, readers would wait for ever. */
+  /**
+   * A result must not be told before the node has it, and control the code in it: if this process died in between, readers
+   * would wait for ever.
+   */
   #send(execution: CallExecution, tag: AnswerTag, extra: number, status: number, payload: Uint8Array): Promise<void> | undefined {
     if (this.#unstored.length === 0) {
       this.#write(execution, tag, extra, status, payload);
@@ -159,10 +164,12 @@ export class ResultWriter {
     const scope = this.#hooks.beginEncode();
     let encoded: EncodedValue;
     try {
-      encoded = encodeValue(value, this.#hooks);
+      // In its context: code that goes to control with it belongs to the job of the call.
+      encoded = runInContext(execution, () => encodeValue(value, this.#hooks));
     } finally {
       scope.end();
     }
+    this.#unstored.push(...scope.exports);
     const refs = scope.entries.length > 0 ? this.#handOver(connection, scope.entries) : undefined;
     let status: number;
     let payload: Uint8Array;

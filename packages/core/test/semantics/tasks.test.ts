@@ -135,6 +135,47 @@ describe("calls", () => {
   });
 });
 
+describe("remote functions and actor classes in results", () => {
+  test("made in a task, returned alone, among others, in a stream", async () => {
+    const adder = remote((by: number) => remote((to: number) => to + by));
+    const pair = remote(
+      async () => {
+        await Promise.resolve();
+        return [remote(() => "left"), remote(() => "right")];
+      },
+      { numReturns: 2 },
+    );
+    const stream = remote(function* () {
+      for (let index = 0; index < 2; index++) yield { each: remote(() => index * 10) };
+    });
+    const add = await get(adder.remote(5));
+    assert.equal(await get(add.remote(1)), 6);
+    const [left, right] = await get(pair.remote());
+    assert.deepEqual(await get([left?.remote(), right?.remote()]), ["left", "right"]);
+    const seen: unknown[] = [];
+    for await (const item of stream.remote()) seen.push(await get((await get(item)).each.remote()));
+    assert.deepEqual(seen, [0, 10]);
+  });
+
+  test("large enough for shared memory; a class; of an actor", async () => {
+    class Maker {
+      counter(start: number): unknown {
+        class Counter {
+          #count = start;
+          next(): number {
+            return ++this.#count;
+          }
+        }
+        return { Counter: remote(Counter), padding: new Uint8Array(300_000) };
+      }
+    }
+    const maker = remote(Maker).remote();
+    const made = (await get(maker.counter.remote(7))) as { Counter: { remote(): { next: { remote(): never } } } };
+    const counter = made.Counter.remote();
+    assert.equal(await get(counter.next.remote()), 8);
+  });
+});
+
 describe("nesting", () => {
   test("a tree of tasks 1,000 deep on two CPUs", { timeout: 60_000 }, async () => {
     const down = remote(async (depth: number): Promise<number> => (depth === 0 ? 0 : 1 + (await get(down.remote(depth - 1)))));
