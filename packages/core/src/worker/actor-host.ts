@@ -23,7 +23,7 @@ export interface ActorOptions {
 
 export interface ActorClass {
   new (...args: never[]): object;
-  create?(...args: never[]): Promise<object>;
+  create?(...args: never[]): Promise<object> | object;
 }
 
 /** Surrounds the constructor: it is no call, but may ask where it is, and may submit work. */
@@ -100,9 +100,7 @@ export class ActorHost {
 
   /** Makes the instance: `static async create(...)` where set-up must wait, else the constructor. */
   async construct(Class: ActorClass, args: readonly unknown[], context: TaskContext): Promise<void> {
-    this.#instance = await runInContext(context, async () =>
-      Class.create !== undefined ? Class.create(...(args as never[])) : new Class(...(args as never[])),
-    );
+    this.#instance = (await runInContext(context, () => make(Class, args))).instance;
   }
 
   /** The instance's method of that name; never something of `Object.prototype`. */
@@ -185,6 +183,13 @@ export class ActorHost {
     if (instance[Symbol.asyncDispose] !== undefined) await instance[Symbol.asyncDispose]?.();
     else instance[Symbol.dispose]?.();
   }
+}
+
+/** In an object: no promise may resolve with the instance itself, which may have a method named `then`. */
+async function make(Class: ActorClass, args: readonly unknown[]): Promise<{ readonly instance: object }> {
+  if (Class.create === undefined) return { instance: new Class(...(args as never[])) };
+  const created = Class.create(...(args as never[]));
+  return { instance: created instanceof Class ? created : await created };
 }
 
 function newGroup(limit: number): Group {

@@ -115,6 +115,33 @@ describe("calls", () => {
     await whenNoted(log, 1);
   });
 
+  test("a class with a method named `then` is no promise", async () => {
+    class Query {
+      value(): number {
+        return 5;
+      }
+      // oxlint-disable-next-line unicorn/no-thenable -- it is what is tested
+      then(): number {
+        return 6;
+      }
+    }
+    class Made extends Query {
+      // Not async: its own promise would never resolve.
+      static create(): Query {
+        return new Made();
+      }
+    }
+    assert.deepEqual(
+      await get([
+        remote(Query).remote().value.remote(),
+        remote(Made as typeof Query)
+          .remote()
+          .value.remote(),
+      ]),
+      [5, 5],
+    );
+  });
+
   test("an error of a method is the caller's, and the actor lives on", async () => {
     const counter = remote(Counter).remote();
     await assert.rejects(get(counter.fail.remote()), { name: "RangeError", message: "not today" });
