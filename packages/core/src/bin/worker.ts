@@ -68,8 +68,15 @@ async function runSetupHook(hook: string): Promise<void> {
   const module = (await import(
     specifier.startsWith(".") || specifier.startsWith("/") ? pathToFileURL(specifier).href : specifier
   )) as Record<string, unknown>;
-  const setup = name === undefined ? module["default"] : module[name];
+  const setup = module[name ?? "default"];
   if (typeof setup === "function") await (setup as () => unknown)();
+  else if (name !== undefined) throw new Error(notAFunction(specifier, name, module));
+}
+
+function notAFunction(specifier: string, name: string, module: Readonly<Record<string, unknown>>): string {
+  const what = name in module ? `is not a function but ${typeof module[name]}` : "is not there";
+  const known = Object.keys(module).filter((each) => typeof module[each] === "function");
+  return `export ${name} of ${specifier} ${what}; its functions: ${known.join(", ") || "none"}`;
 }
 
 /** Its node reads the code, and whoever waits for the worker the text. */

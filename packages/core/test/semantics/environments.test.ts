@@ -40,6 +40,21 @@ describe("set-up hooks", () => {
     });
   });
 
+  test("an export that is not there, or is no function, is named with its module", async () => {
+    const path = hook("exports", "export const level = 3; export function setUp() {}");
+    for (const [name, said] of [
+      ["nope", "is not there; its functions: setUp"],
+      ["level", "is not a function but number; its functions: setUp"],
+    ] as const) {
+      const never = remote(() => 1, { runtimeEnv: { setupHook: `${path}#${name}` } });
+      await assert.rejects(get(never.remote()), (error) => {
+        failsWith("RUNTIME_ENV_FAILED", { setupHook: `${path}#${name}` })(error);
+        assert.ok((error as RaiaError).message.includes(`export ${name} of ${path} ${said}`), (error as RaiaError).message);
+        return true;
+      });
+    }
+  });
+
   test("one that is not there, of an actor", async () => {
     class Never {
       value(): number {
