@@ -73,6 +73,19 @@ test("session: XDG_RUNTIME_DIR first, RAIA_TMPDIR before it, logs never in memor
   assert.ok(gone.path.startsWith(`${base}/${own}/s-`));
 });
 
+test("session: logs go beside the temporary root, as private, where there is no home to write", () => {
+  writeFileSync(join(base, "file"), "");
+  const homeless = { ...environment, env: { HOME: join(base, "file", "nobody") } };
+  const session = makeSessionDirectory(homeless);
+  assert.equal(session.logsPath, join(base, `${own}-logs`, session.name));
+  assert.equal(joinSessionDirectory(homeless, session.path).logsPath, session.logsPath);
+  assert.deepEqual([statSync(join(base, `${own}-logs`)).mode & 0o777, statSync(session.logsPath).mode & 0o777], [0o700, 0o700]);
+  session.remove();
+
+  chmodSync(join(base, `${own}-logs`), 0o755);
+  assert.throws(() => makeSessionDirectory(homeless), { code: "SESSION_DIRECTORY" });
+});
+
 test("session: a root that somebody else could have prepared is refused, not repaired", () => {
   const root = join(base, own);
   const refused = (reason: RegExp): void =>

@@ -4,7 +4,7 @@ import { realClock } from "./clock.ts";
 import { realRandom } from "./random.ts";
 import { attempt, checkPrivate, makePrivate, refuse, removeDirectory } from "./private-directory.ts";
 import { isSameProcess, type ProcessMark, processMark } from "./process-mark.ts";
-import { logsRoot, SESSION_PREFIX, type SessionEnvironment, sessionNames, sessionRoot, sessionRoots } from "./session-roots.ts";
+import { logsRoots, SESSION_PREFIX, type SessionEnvironment, sessionNames, sessionRoot, sessionRoots } from "./session-roots.ts";
 
 /**
  * Where the sockets of one running cluster are, on one machine. This is an adapter: it touches the disk.
@@ -149,10 +149,7 @@ export async function removeStaleSessions(
 
 function openSession(environment: SessionEnvironment, path: string): SessionDirectory {
   const name = path.slice(path.lastIndexOf("/") + 1);
-  const logs = logsRoot(environment);
-  attempt(logs, "make", () => mkdirSync(dirname(logs), { recursive: true }));
-  const logsPath = join(makePrivate(logs), name);
-  attempt(logsPath, "make", () => mkdirSync(logsPath, { recursive: true, mode: 0o700 }));
+  const logsPath = makeLogs(environment, name);
   const madeAtMs = realClock.wallMs();
   return {
     name,
@@ -177,6 +174,26 @@ function openSession(environment: SessionEnvironment, path: string): SessionDire
     },
     remove: () => removeSessionDirectory(path),
   };
+}
+
+/** The directory of a session's logs, in the first place that takes it; the last one's error is the one to tell. */
+function makeLogs(environment: SessionEnvironment, name: string): string {
+  const roots = logsRoots(environment);
+  for (const root of roots.slice(0, -1)) {
+    try {
+      return makeLogsIn(root, name);
+    } catch {
+      // A home that is not there, or not this user's to write.
+    }
+  }
+  return makeLogsIn(roots.at(-1)!, name);
+}
+
+function makeLogsIn(root: string, name: string): string {
+  attempt(root, "make", () => mkdirSync(dirname(root), { recursive: true }));
+  const path = join(makePrivate(root), name);
+  attempt(path, "make", () => mkdirSync(path, { recursive: true, mode: 0o700 }));
+  return path;
 }
 
 /** Deletes a session's directory, and the root with it when no other session is there. Safe to repeat. */

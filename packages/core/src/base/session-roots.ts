@@ -35,11 +35,14 @@ export function sessionRoot(environment: SessionEnvironment): string {
   return makePrivate(roots.at(-1)!);
 }
 
-/** Where people look for what programs leave: the state directory. Never in XDG_RUNTIME_DIR, which is memory. */
-export function logsRoot({ env, temporaryDirectory = tmpdir() }: SessionEnvironment): string {
-  if (env["RAIA_TMPDIR"]) return resolve(env["RAIA_TMPDIR"], `${ownName()}-logs`);
+/**
+ * Where logs may be, the best place first. Where people look for what programs leave: the state directory; else beside the
+ * temporary root, since a service's user may have no home. Never in XDG_RUNTIME_DIR, which is memory.
+ */
+export function logsRoots({ env, temporaryDirectory = tmpdir() }: SessionEnvironment): string[] {
+  if (env["RAIA_TMPDIR"]) return [resolve(env["RAIA_TMPDIR"], `${ownName()}-logs`)];
   const state = env["XDG_STATE_HOME"] || (env["HOME"] && join(env["HOME"], ".local", "state"));
-  return state ? join(state, "raia-logs") : resolve(temporaryDirectory, `${ownName()}-logs`);
+  return [...(state ? [join(state, "raia-logs")] : []), resolve(temporaryDirectory, `${ownName()}-logs`)];
 }
 
 function ownName(): string {
