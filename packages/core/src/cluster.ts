@@ -4,5 +4,5 @@ export { shortId } from "./base/ids.ts";
 export type { FoundSession } from "./base/session-directory.ts";
 export { type Observer, observeCluster } from "./bin/observer.ts";
 export { findStanding, type StandingCluster, type StandingOptions, startStanding, stopStanding } from "./bin/standing.ts";
-export type { Listing, MissingProcess, WorkerState } from "./worker/cluster-state.ts";
-export type { ObjectState, TaskState } from "./worker/state-rows.ts";
+export type { Listing, MissingProcess, WorkerState } from "./worker/state/cluster-state.ts";
+export type { ObjectState, TaskState } from "./worker/state/state-rows.ts";

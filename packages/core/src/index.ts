@@ -49,10 +49,10 @@ export {
   timeline,
 } from "./api/state.ts";
 export { registerCodec } from "./values/class-registry.ts";
-export { type GetOptions, ObjectRef } from "./worker/object-ref.ts";
-export { ObjectRefStream } from "./worker/object-stream.ts";
-export type { ActorState, JobState, NodeState, StoreUsage, WorkerState } from "./worker/cluster-state.ts";
-export type { TraceEvent } from "./worker/chrome-trace.ts";
-export type { Explanation } from "./worker/object-explainer.ts";
-export type { ObjectState, TaskState } from "./worker/state-rows.ts";
-export type { SendableProblem, SendableReport } from "./worker/sendable-report.ts";
+export { type GetOptions, ObjectRef } from "./worker/objects/object-ref.ts";
+export { ObjectRefStream } from "./worker/objects/object-stream.ts";
+export type { ActorState, JobState, NodeState, StoreUsage, WorkerState } from "./worker/state/cluster-state.ts";
+export type { TraceEvent } from "./worker/state/chrome-trace.ts";
+export type { Explanation } from "./worker/ownership/object-explainer.ts";
+export type { ObjectState, TaskState } from "./worker/state/state-rows.ts";
+export type { SendableProblem, SendableReport } from "./worker/objects/sendable-report.ts";

@@ -1,14 +1,14 @@
 /** remote(Class): actors, and the handles through which they are called. */
 import { RaiaError } from "../base/errors.ts";
 import { newActorId } from "../base/ids.ts";
-import type { ActorClient } from "../worker/actor-client.ts";
-import type { ActorName } from "../worker/actor-directory.ts";
-import type { CallTemplate } from "../worker/call.ts";
-import type { ObjectEntry } from "../worker/object-entry.ts";
-import { brand } from "../worker/object-ref.ts";
-import type { RemoteHandle } from "../worker/remote-values.ts";
+import type { ActorClient } from "../worker/calls/actor-client.ts";
+import type { ActorName } from "../worker/calls/actor-directory.ts";
+import type { CallTemplate } from "../worker/calls/call.ts";
+import type { ObjectEntry } from "../worker/objects/object-entry.ts";
+import { brand } from "../worker/objects/object-ref.ts";
+import type { RemoteHandle } from "../worker/execution/remote-values.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
-import { type HandleShape, packShape, unpackShape } from "../worker/handle-shape.ts";
+import { type HandleShape, packShape, unpackShape } from "../worker/calls/handle-shape.ts";
 import { currentRuntime } from "../worker/task-context.ts";
 import { checkCallOptions } from "./call-options.ts";
 import { needRuntime } from "./init.ts";

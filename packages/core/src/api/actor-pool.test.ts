@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { FakeClock } from "../base/fake-clock.ts";
-import type { ObjectRef } from "../worker/object-ref.ts";
+import type { ObjectRef } from "../worker/objects/object-ref.ts";
 import { ActorPool } from "./actor-pool.ts";
 
 interface FakeActor {

@@ -5,7 +5,7 @@
 import { type Clock, realClock } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
 import { RaiaError } from "../base/errors.ts";
-import type { GetOptions, ObjectRef } from "../worker/object-ref.ts";
+import type { GetOptions, ObjectRef } from "../worker/objects/object-ref.ts";
 import { MAX_POOL_PENDING } from "./limits.ts";
 import { wait } from "./objects.ts";
 

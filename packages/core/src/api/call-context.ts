@@ -2,8 +2,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { RaiaError } from "../base/errors.ts";
 import { addCarrier, type ContextCarrier, carrierOf } from "../worker/ambient-context.ts";
-import { brand } from "../worker/object-ref.ts";
-import type { BrandCodec } from "../worker/value-hooks.ts";
+import { brand } from "../worker/objects/object-ref.ts";
+import type { BrandCodec } from "../worker/objects/value-hooks.ts";
 
 /** An AsyncLocalStorage, or what acts like one: `getStore` is asked at each call, `run` surrounds it where it runs. */
 export interface ContextStorage<T> {

@@ -1,5 +1,5 @@
 /** Says beforehand whether a value or a function can be sent, and if not, why not and what to do. */
-import { reportOnFunction, reportOnValue, type SendableReport } from "../worker/sendable-report.ts";
+import { reportOnFunction, reportOnValue, type SendableReport } from "../worker/objects/sendable-report.ts";
 import { ActorClassHandle } from "./actor-class.ts";
 import { RemoteFunctionHandle } from "./remote-function.ts";
 

@@ -3,7 +3,7 @@ import { RaiaError } from "../base/errors.ts";
 import type { Labels } from "../base/labels.ts";
 import type { ResourceOptions } from "../base/resources.ts";
 import { currentRuntime, setProcessRuntime } from "../worker/task-context.ts";
-import type { EndCode } from "../worker/call.ts";
+import type { EndCode } from "../worker/calls/call.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import type { RuntimeEnvOptions } from "./option-types.ts";
 import { checkInitOptions } from "./options.ts";

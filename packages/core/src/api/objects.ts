@@ -1,9 +1,9 @@
 /** put, get, wait, free, cancel. */
 import { RaiaError } from "../base/errors.ts";
-import type { ObjectEntry } from "../worker/object-entry.ts";
-import type { WaitOptions } from "../worker/object-reader.ts";
-import { type GetOptions, ObjectRef } from "../worker/object-ref.ts";
-import { ObjectRefStream } from "../worker/object-stream.ts";
+import type { ObjectEntry } from "../worker/objects/object-entry.ts";
+import type { WaitOptions } from "../worker/objects/object-reader.ts";
+import { type GetOptions, ObjectRef } from "../worker/objects/object-ref.ts";
+import { ObjectRefStream } from "../worker/objects/object-stream.ts";
 import { checkCallOptions } from "./call-options.ts";
 import { creationSite } from "./creation-site.ts";
 import { existingRuntime, needRuntime } from "./init.ts";

@@ -3,7 +3,7 @@
  * the same queue, first in, first out.
  */
 import { RaiaError } from "../base/errors.ts";
-import { brand, type GetOptions, type ObjectRef } from "../worker/object-ref.ts";
+import { brand, type GetOptions, type ObjectRef } from "../worker/objects/object-ref.ts";
 import { kill } from "./actor-class.ts";
 import { MAX_QUEUE_ITEMS, MAX_QUEUE_WAITERS } from "./limits.ts";
 import { checkRecord, durationMs, type Rules, whole } from "./option-rules.ts";

@@ -3,11 +3,11 @@
  * its options; a handle is a value itself, so it may be captured by functions or sent as an argument.
  */
 import { RaiaError } from "../base/errors.ts";
-import { brand } from "../worker/object-ref.ts";
-import type { CallIssuer, TaskDemand } from "../worker/call-issuer.ts";
-import type { CallTemplate } from "../worker/call.ts";
+import { brand } from "../worker/objects/object-ref.ts";
+import type { CallIssuer, TaskDemand } from "../worker/calls/call-issuer.ts";
+import type { CallTemplate } from "../worker/calls/call.ts";
 import type { ExportedFunction } from "../worker/functions.ts";
-import type { RemoteHandle, Traits } from "../worker/remote-values.ts";
+import type { RemoteHandle, Traits } from "../worker/execution/remote-values.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { needRuntime } from "./init.ts";
 import { cancelOnAbort } from "./call-signal.ts";

@@ -3,8 +3,8 @@
  * ref of one, and refs of the results. Up to four overloads are kept. A generic function loses its type parameters, which
  * TypeScript does not infer through: give them, as in `remote(identity<number>)`.
  */
-import type { brand, ObjectRef } from "../worker/object-ref.ts";
-import type { ObjectRefStream } from "../worker/object-stream.ts";
+import type { brand, ObjectRef } from "../worker/objects/object-ref.ts";
+import type { ObjectRefStream } from "../worker/objects/object-stream.ts";
 import type { ActorOptions, MethodOptions, MethodsOptions, NumReturns, TaskOptions } from "./option-types.ts";
 import type { AnyFunction, RemoteCallable, Unsendable } from "./sendable.ts";
 

@@ -1,10 +1,10 @@
 /** How handles of the API travel inside values. */
 import { RaiaError } from "../base/errors.ts";
-import { addRemoteCodec } from "../worker/remote-values.ts";
-import { addressToPlain, reviveEntry } from "../worker/value-hooks.ts";
+import { addRemoteCodec } from "../worker/execution/remote-values.ts";
+import { addressToPlain, reviveEntry } from "../worker/objects/value-hooks.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
-import type { ActorName } from "../worker/actor-directory.ts";
-import type { HandleShape } from "../worker/handle-shape.ts";
+import type { ActorName } from "../worker/calls/actor-directory.ts";
+import type { HandleShape } from "../worker/calls/handle-shape.ts";
 import { ActorClassHandle, makeHandle, recordOf } from "./actor-class.ts";
 import { contextCodec } from "./call-context.ts";
 import { type MadeQueue, type Queue, queueOf } from "./queue.ts";

@@ -6,7 +6,7 @@
 import type { ChildProcess } from "node:child_process";
 import type { Server, Socket } from "node:net";
 import type { MessagePort, Worker } from "node:worker_threads";
-import type { brand, ObjectRef } from "../worker/object-ref.ts";
+import type { brand, ObjectRef } from "../worker/objects/object-ref.ts";
 
 declare const unsendable: unique symbol;
 

@@ -1,9 +1,9 @@
 /** What the cluster is doing, for programs. */
-import type { ActorState, JobState, Limited, NodeState, StoreUsage, WorkerState } from "../worker/cluster-state.ts";
-import type { TraceEvent } from "../worker/chrome-trace.ts";
-import type { Explanation } from "../worker/object-explainer.ts";
-import { ObjectRef } from "../worker/object-ref.ts";
-import type { ObjectState, TaskState } from "../worker/state-rows.ts";
+import type { ActorState, JobState, Limited, NodeState, StoreUsage, WorkerState } from "../worker/state/cluster-state.ts";
+import type { TraceEvent } from "../worker/state/chrome-trace.ts";
+import type { Explanation } from "../worker/ownership/object-explainer.ts";
+import { ObjectRef } from "../worker/objects/object-ref.ts";
+import type { ObjectState, TaskState } from "../worker/state/state-rows.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { isActorHandle, recordOf } from "./actor-class.ts";
 import { checkCallOptions } from "./call-options.ts";

@@ -6,7 +6,7 @@ import { realRandom } from "../base/random.ts";
 import { readSecret } from "../base/session-secret.ts";
 import { Endpoint } from "../wire/endpoint.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
-import { ClusterState } from "../worker/cluster-state.ts";
+import { ClusterState } from "../worker/state/cluster-state.ts";
 import { clusterAddress } from "./cluster-address.ts";
 import { findCluster } from "./standing.ts";
 

@@ -1,6 +1,6 @@
 /**
  * Worker service: owners push tasks and actor calls straight to the process that runs them. Pushes and results are hot
- * frames (`worker/task-frames.ts`); what is the same in every call of a function is sent once per connection as a
+ * frames (`worker/calls/task-frames.ts`); what is the same in every call of a function is sent once per connection as a
  * template, and each lease or actor that a connection serves is a numbered channel.
  */
 import { bool, bytes, dict, f64, i32, list, oneOf, opt, str, u32, u53 } from "../wire/schema.ts";

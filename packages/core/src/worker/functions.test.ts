@@ -3,11 +3,11 @@ import { test } from "node:test";
 import { FakeClock } from "../base/fake-clock.ts";
 import type { FinalizerKind } from "../base/finalizers.ts";
 import { type ExportedFunction, FunctionTable } from "./functions.ts";
-import { objectState } from "./object-entry.ts";
-import type { ObjectReader } from "./object-reader.ts";
-import type { ObjectRef } from "./object-ref.ts";
-import { ReferenceTable } from "./references.ts";
-import { RuntimeValueHooks } from "./value-hooks.ts";
+import { objectState } from "./objects/object-entry.ts";
+import type { ObjectReader } from "./objects/object-reader.ts";
+import type { ObjectRef } from "./objects/object-ref.ts";
+import { ReferenceTable } from "./objects/references.ts";
+import { RuntimeValueHooks } from "./objects/value-hooks.ts";
 
 /** A garbage collector that finds what it is told of. */
 class ToldFinalizers {

@@ -7,9 +7,9 @@ import type { FinalizerKind } from "../base/finalizers.ts";
 import { LruMap } from "../base/lru-map.ts";
 import { isClassFunction, type ShippedFunction, shipFunction, type ValueHooks as FunctionHooks } from "../values/function-capture.ts";
 import { loadFunction } from "../values/function-load.ts";
-import type { ObjectEntry } from "./object-entry.ts";
-import type { ReferenceTable } from "./references.ts";
-import type { DecodeScope, EncodeScope, RuntimeValueHooks } from "./value-hooks.ts";
+import type { ObjectEntry } from "./objects/object-entry.ts";
+import type { ReferenceTable } from "./objects/references.ts";
+import type { DecodeScope, EncodeScope, RuntimeValueHooks } from "./objects/value-hooks.ts";
 
 export type AnyFunction = (this: unknown, ...args: never[]) => unknown;
 

@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeClock } from "../../base/fake-clock.ts";
+import { packPlain } from "../../wire/plain-codec.ts";
+import { Call, type CallTemplate } from "./call.ts";
+import { callState } from "./call-life.ts";
+import { CallResults } from "./call-results.ts";
+import { objectState } from "../objects/object-entry.ts";
+import { ReferenceTable } from "../objects/references.ts";
+import { StreamState } from "../objects/stream-state.ts";
+import { HAS_REFS, handoversIn, resultStatus } from "./task-frames.ts";
+import { RuntimeValueHooks } from "../objects/value-hooks.ts";
+
+const template: CallTemplate = {
+  id: 1,
+  name: "work",
+  numReturns: 1,
+  wire: undefined as never,
+  exported: undefined,
+  code: undefined,
+  maxRetries: 3,
+  retryExceptions: false,
+  timeoutMs: undefined,
+  queueTimeoutMs: undefined,
+  maxCalls: 0,
+};
+const origin = { nodeId: "n", refsTaken: () => {} };
+const nothing = Buffer.alloc(0);
+
+/** An owner with a call that gives so many results, and the numbers of what it freed in the store. */
+function newOwner(results: number) {
+  const table = new ReferenceTable({ workerId: "a".repeat(56), address: "a" }, { watch: () => {}, collect: () => {} }, new FakeClock());
+  const freed: number[] = [];
+  const free = (objectId: string): void => void freed.push(Number.parseInt(objectId.slice(-16), 16));
+  const entries = Array.from({ length: results }, (_, index) => table.own(1 + index, "work"));
+  const call = new Call(template, 1, entries[0]!, undefined);
+  if (results > 1) call.returns = entries;
+  return { results: new CallResults(table, new RuntimeValueHooks(table), free, () => {}), call, entries, freed };
+}
+
+test("results: what a lost attempt has stored goes when the call fails in the queue", () => {
+  const { results, call, freed } = newOwner(2);
+  call.moveTo(callState.queued);
+  call.attempt = 1;
+
+  results.fail(call, { code: "TASK_CANCELLED", facts: {} });
+
+  assert.deepEqual(freed, [1, 2]);
+});
+
+test("results: what a lost attempt has stored goes when the call ends like what it depends on", () => {
+  const { results, call, freed, entries } = newOwner(1);
+  call.moveTo(callState.queued);
+  call.attempt = 1;
+  const { call: other, results: others } = newOwner(1);
+  others.fail(other, { code: "OBJECT_FREED", facts: {} });
+
+  results.failLike(call, other.entry);
+
+  assert.deepEqual(freed, [1]);
+  assert.equal(entries[0]?.state, objectState.failure);
+});
+
+test("results: what a lost attempt of a stream has stored goes, from the first item that was not reported", () => {
+  const { results, call, freed } = newOwner(1);
+  call.stream = new StreamState();
+  call.stream.received = 5;
+  call.attempt = 1;
+
+  results.fail(call, { code: "TASK_CANCELLED", facts: {} });
+
+  assert.equal(freed[0], 1 + 1 + 5);
+});
+
+test("results: a call that never began frees nothing", () => {
+  const { results, call, freed } = newOwner(2);
+
+  results.fail(call, { code: "TASK_CANCELLED", facts: {} });
+
+  assert.deepEqual(freed, []);
+});
+
+test("results: of several, what is stored now stays, and what a lost attempt may have stored goes", () => {
+  const { results, call, freed, entries } = newOwner(2);
+  call.attempt = 1;
+  const parts = Buffer.alloc(8 + 8 + 8);
+  parts.writeUInt32LE(resultStatus.stored, 0);
+  parts.writeUInt32LE(8, 4);
+  parts.writeDoubleLE(1000, 8);
+  parts.writeUInt32LE(resultStatus.error, 16);
+
+  results.complete(call, resultStatus.returns, parts, 0, parts.length, origin);
+
+  assert.equal(entries[0]?.state, objectState.stored);
+  assert.deepEqual(freed, [2]);
+});
+
+test("results: of several, what was stored before another could not be sent goes", () => {
+  const { results, call, freed, entries } = newOwner(2);
+  const failure = Buffer.from(packPlain(["UNSERIALIZABLE", {}]));
+
+  results.complete(call, resultStatus.failure, failure, 0, failure.length, origin);
+
+  assert.ok(entries.every(({ state }) => state === objectState.failure));
+  assert.deepEqual(freed, [1, 2]);
+});
+
+test("results: one that ran once and threw frees nothing", () => {
+  const { results, call, freed } = newOwner(2);
+
+  results.complete(call, resultStatus.error, nothing, 0, 0, origin);
+
+  assert.deepEqual(freed, []);
+});
+
+/** A result with the refs of that handover. */
+function withRefs(handover: number): Buffer {
+  const refs = packPlain([handover, []]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(refs.length);
+  return Buffer.concat([length, refs, Buffer.from([0])]);
+}
+
+function part(status: number, payload: Buffer): Buffer {
+  const header = Buffer.alloc(8);
+  header.writeUInt32LE(status, 0);
+  header.writeUInt32LE(payload.length, 4);
+  return Buffer.concat([header, payload]);
+}
+
+test("results: the worker is told of each handover in what is dropped unread, alone or in several results", () => {
+  const alone = withRefs(7);
+  assert.deepEqual([...handoversIn(resultStatus.stored | HAS_REFS, alone, 0, alone.length)], [7]);
+  const several = Buffer.concat([
+    part(resultStatus.value | HAS_REFS, withRefs(8)),
+    part(resultStatus.value, Buffer.from([0])),
+    part(resultStatus.stored | HAS_REFS, withRefs(9)),
+  ]);
+  assert.deepEqual([...handoversIn(resultStatus.returns, several, 0, several.length)], [8, 9]);
+  assert.deepEqual([...handoversIn(resultStatus.value, alone, 0, alone.length)], []);
+});
+
+test("results: what comes after a call was cancelled gives back what it holds, each of several", () => {
+  const { results, call, freed } = newOwner(2);
+  const taken: number[] = [];
+  results.fail(call, { code: "TASK_CANCELLED", facts: {} });
+  const late = Buffer.concat([part(resultStatus.value | HAS_REFS, withRefs(8)), part(resultStatus.stored | HAS_REFS, withRefs(9))]);
+
+  results.complete(call, resultStatus.returns, late, 0, late.length, { nodeId: "n", refsTaken: (handover) => void taken.push(handover) });
+
+  assert.deepEqual(taken, [8, 9]);
+  assert.deepEqual(freed, [2]);
+});

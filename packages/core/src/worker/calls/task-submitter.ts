@@ -1,0 +1,428 @@
+/**
+ * From `.remote()` to a worker: calls wait for what they depend on, queue by shape (what they ask of a worker), and are
+ * pushed straight to leased workers. A lease is reused while there is work; calls queue behind one another on it when they
+ * are short, and are taken back when another worker is free or theirs is stuck.
+ */
+import type { Clock } from "../../base/clock.ts";
+import { RaiaError } from "../../base/errors.ts";
+import { leaseIdOf } from "../../base/ids.ts";
+import type { DeathCause, WorkerDemand } from "../../messages/common.ts";
+import type { LeaseReply } from "../../messages/leases.ts";
+import type { Infer } from "../../wire/schema.ts";
+import { callState } from "./call-life.ts";
+import type { Call, CallSlotHolder, Dependency, EndCode } from "./call.ts";
+import type { ArgumentWriter } from "./call-arguments.ts";
+import type { CallResults } from "./call-results.ts";
+import { CallLimits } from "./call-limits.ts";
+import { LeaseChannel, type LeaseEvents } from "./lease-channel.ts";
+import { objectState } from "../objects/object-entry.ts";
+import { deathFailure, isCrash, shouldRetryError } from "./retry-policy.ts";
+import { REBALANCE_MS, Shape } from "./shape.ts";
+import { WorkerDeaths } from "./worker-deaths.ts";
+import type { WorkerLink } from "./worker-link.ts";
+
+/** What the submitter asks of the node. */
+export interface LeaseCalls {
+  request(leaseId: string, demand: WorkerDemand, backlog: number): Promise<Infer<typeof LeaseReply>>;
+  cancel(leaseId: string): void;
+  return(leaseId: string, discard: boolean): void;
+  kill(leaseId: string, graceMs: number, reason: string): void;
+  link(address: string): Promise<WorkerLink>;
+  /** The words of shared memory at an offset of the arena. */
+  claims(offset: number, count: number): Int32Array | undefined;
+}
+
+/** A lease without work goes back after this long. */
+const IDLE_LEASE_MS = 500;
+/** Leases wanted at a time for one shape, however much is queued. */
+const MAX_LEASES_PER_SHAPE = 1024;
+
+export class TaskSubmitter {
+  readonly #shapes = new Map<string, Shape>();
+  readonly #calls: LeaseCalls;
+  readonly #results: CallResults;
+  readonly #arguments: ArgumentWriter;
+  readonly #limits: CallLimits;
+  readonly #deaths: WorkerDeaths;
+  readonly #clock: Clock;
+  readonly #ownerId: string;
+  readonly #byLease = new Map<string, LeaseChannel>();
+  #nextLease = 1;
+  #endedWith: EndCode | undefined;
+
+  constructor(ownerId: string, calls: LeaseCalls, results: CallResults, writer: ArgumentWriter, clock: Clock) {
+    this.#ownerId = ownerId;
+    this.#calls = calls;
+    this.#results = results;
+    this.#arguments = writer;
+    this.#clock = clock;
+    const kill: LeaseCalls["kill"] = (leaseId, graceMs, reason) => calls.kill(leaseId, graceMs, reason);
+    this.#deaths = new WorkerDeaths(clock, kill, () => this.#endedWith === undefined);
+    this.#limits = new CallLimits(clock, results, kill);
+  }
+
+  /** @param cpuSlots how many of these the cluster could run at a time, to know how many leases are worth asking for */
+  shape(key: string, demand: WorkerDemand, cpuSlots: number, isAlone = false): Shape {
+    let shape = this.#shapes.get(key);
+    if (shape === undefined) {
+      shape = new Shape(key, demand, Math.min(MAX_LEASES_PER_SHAPE, Math.max(1, cpuSlots)), isAlone);
+      this.#shapes.set(key, shape);
+    }
+    return shape;
+  }
+
+  /** The call has its arguments; it goes as soon as what it depends on is there. */
+  submit(call: Call, shape: Shape, exports: readonly Promise<void>[] | undefined): void {
+    call.holder = queued;
+    const { queueTimeoutMs } = call.template;
+    if (queueTimeoutMs !== undefined) this.#limits.startQueueLimit(call, queueTimeoutMs, () => this.#schedule(shape));
+    if (call.template.exported !== undefined || exports !== undefined) this.#awaitCode(call, shape, exports ?? []);
+    else if (call.dependencies !== undefined) this.#awaitDependencies(call, shape, call.dependencies);
+    else this.enqueue(call, shape);
+  }
+
+  #awaitCode(call: Call, shape: Shape, exports: readonly Promise<void>[]): void {
+    Promise.all([call.template.exported, ...exports]).then(
+      () => this.#awaitDependencies(call, shape, call.dependencies ?? []),
+      (error: unknown) => this.#results.fail(call, failureOf(error, call)),
+    );
+  }
+
+  #awaitDependencies(call: Call, shape: Shape, dependencies: readonly Dependency[]): void {
+    const open = dependencies.filter(({ entry }) => !entry.isSettled);
+    let missing = open.length;
+    const check = (): void => {
+      if (call.isSettled) return;
+      const failed = dependencies.find(({ entry }) => entry.state >= objectState.error);
+      if (failed !== undefined) this.#results.failLike(call, failed.entry);
+      else if (missing === 0) this.enqueue(call, shape);
+    };
+    for (const { entry } of open) {
+      entry.addWaiter({
+        settled: () => {
+          missing--;
+          check();
+        },
+      });
+      if (entry.owner !== undefined) entry.table.reader.fetch(entry);
+    }
+    check();
+  }
+
+  enqueue(call: Call, shape: Shape): void {
+    if (this.#endedWith !== undefined) {
+      // Its code or an argument arrived after the queues were emptied: nobody would look at it again.
+      this.#results.fail(call, { code: this.#endedWith, facts: { task: call.template.name } });
+      return;
+    }
+    call.moveTo(callState.queued);
+    shape.queue.push(call);
+    this.#schedule(shape);
+  }
+
+  #schedule(shape: Shape): void {
+    if (shape.isScheduled) return;
+    shape.isScheduled = true;
+    queueMicrotask(() => {
+      shape.isScheduled = false;
+      this.#dispatch(shape);
+    });
+  }
+
+  // -- dispatch ---------------------------------------------------------------------------------------------------
+
+  #dispatch(shape: Shape): void {
+    // Spread over the leases there are, one call at a time while there are few, so that no worker idles behind another.
+    const { queue, leases } = shape;
+    if (queue.length > 0 && leases.length > 0) {
+      const share = Math.max(1, Math.ceil(queue.length / leases.length));
+      for (const lease of leases) this.#fill(shape, lease, share);
+      for (const lease of leases) this.#fill(shape, lease, Number.POSITIVE_INFINITY);
+    }
+    this.#requestLeases(shape);
+    this.#watch(shape);
+  }
+
+  #fill(shape: Shape, lease: LeaseChannel, most: number): void {
+    const { queue } = shape;
+    let room = Math.min(lease.room, most);
+    while (room > 0) {
+      const call = queue.shift();
+      if (call === undefined) return;
+      // Cancelled while it was queued.
+      if (call.isSettled) continue;
+      if (call.template.timeoutMs !== undefined && lease.inFlight > 0) {
+        queue.unshift(call);
+        return;
+      }
+      if (this.#push(call, lease)) room--;
+    }
+  }
+
+  /** @returns false when the call has failed instead: what it depends on was freed while it was queued */
+  #push(call: Call, lease: LeaseChannel): boolean {
+    const failed = call.dependencies?.find(({ entry }) => entry.state >= objectState.error);
+    if (failed !== undefined) {
+      this.#results.failLike(call, failed.entry);
+      return false;
+    }
+    lease.push(call);
+    const { timeoutMs } = call.template;
+    if (timeoutMs !== undefined) this.#limits.startTimeLimit(call, lease, timeoutMs);
+    return true;
+  }
+
+  #requestLeases(shape: Shape): void {
+    if (this.#endedWith !== undefined) return;
+    for (let missing = shape.missingLeases; missing > 0; missing--) this.#requestLease(shape);
+    if (shape.wantedLeases === 0) this.#cancelRequests(shape);
+  }
+
+  #requestLease(shape: Shape): void {
+    const leaseId = leaseIdOf(this.#ownerId, this.#nextLease++);
+    shape.requests.add(leaseId);
+    this.#calls.request(leaseId, shape.demand, shape.queue.length).then(
+      (reply) => this.#granted(shape, leaseId, reply),
+      (error: unknown) => {
+        shape.requests.delete(leaseId);
+        this.#refused(shape, error);
+      },
+    );
+  }
+
+  #cancelRequests(shape: Shape): void {
+    for (const leaseId of shape.requests) this.#calls.cancel(leaseId);
+  }
+
+  async #granted(shape: Shape, leaseId: string, reply: Infer<typeof LeaseReply>): Promise<void> {
+    if (reply.status !== "granted") {
+      shape.requests.delete(leaseId);
+      if (shape.queue.length > 0) this.#schedule(shape);
+      return;
+    }
+    let link: WorkerLink;
+    try {
+      link = await this.#calls.link(reply.address as string);
+    } catch {
+      // The worker died between the grant and now; the node will see it too. Ask for another.
+      shape.requests.delete(leaseId);
+      this.#calls.return(leaseId, true);
+      this.#schedule(shape);
+      return;
+    }
+    shape.requests.delete(leaseId);
+    if (this.#endedWith !== undefined) {
+      this.#calls.return(leaseId, false);
+      return;
+    }
+    const grant = {
+      leaseId,
+      nodeId: reply.nodeId as string,
+      workerId: reply.workerId as string,
+      pid: reply.pid as number,
+      isShared: shape.demand.isolation === "shared" || (reply.claimInWorker ?? 0) > 0,
+      claims: this.#calls.claims(reply.claimOffset as number, reply.claimCount as number),
+      claimOffset: reply.claimInWorker ?? 0,
+      accelerators: reply.accelerators,
+      deviceVariables: reply.deviceVariables,
+    };
+    const lease = new LeaseChannel(grant, link, shape.demand.jobId, this.#eventsOf(shape), this.#results, shape.estimate, this.#arguments);
+    lease.idleSinceMs = this.#clock.nowMs();
+    this.#byLease.set(leaseId, lease);
+    shape.leases.push(lease);
+    this.#dispatch(shape);
+    if (lease.inFlight === 0) this.#stealFor(shape, lease, true);
+  }
+
+  /** No node will ever serve this shape, or the environment cannot be set up: its calls fail, all of them. */
+  #refused(shape: Shape, error: unknown): void {
+    if (RaiaError.is(error, "TASK_CANCELLED")) return;
+    if (RaiaError.is(error, "CONNECTION_LOST") && this.#endedWith === undefined) {
+      this.#failQueue(shape, new RaiaError("NODE_DIED", { reason: "the node of this process is gone" }, { cause: error }));
+      return;
+    }
+    this.#failQueue(shape, error);
+  }
+
+  #failQueue(shape: Shape, error: unknown): void {
+    for (let call = shape.queue.shift(); call !== undefined; call = shape.queue.shift()) this.#results.fail(call, failureOf(error, call));
+  }
+
+  #eventsOf(shape: Shape): LeaseEvents {
+    return {
+      hasRoom: (lease) => {
+        lease.lastResultAtMs = this.#clock.nowMs();
+        if (shape.queue.length > 0) this.#fill(shape, lease, Number.POSITIVE_INFINITY);
+        if (lease.inFlight === 0) this.#becameIdle(shape, lease);
+      },
+      waits: () => this.#schedule(shape),
+      requeue: (call) => this.#requeue(call, shape),
+      retryAfterError: (call, bytes, start, end) => {
+        if (!shouldRetryError(call, bytes, start, end)) return false;
+        call.attempt++;
+        if (call.retriesLeft > 0) call.retriesLeft--;
+        this.#requeue(call, shape);
+        return true;
+      },
+      retired: (lease) => {
+        if (lease.inFlight === 0) this.#giveBack(shape, lease, true);
+        this.#schedule(shape);
+      },
+      lost: (lease) => void this.#sortOut(shape, lease),
+    };
+  }
+
+  #requeue(call: Call, shape: Shape): void {
+    call.moveTo(callState.queued);
+    call.holder = queued;
+    shape.queue.unshift(call);
+    this.#schedule(shape);
+  }
+
+  #becameIdle(shape: Shape, lease: LeaseChannel): void {
+    lease.idleSinceMs = this.#clock.nowMs();
+    if (lease.isClosing) {
+      this.#giveBack(shape, lease, false);
+      return;
+    }
+    this.#stealFor(shape, lease, false);
+    this.#watch(shape);
+  }
+
+  /** Takes calls from where they wait behind others. `urgent`: a new lease, which was asked for because there is work. */
+  #stealFor(shape: Shape, thief: LeaseChannel, urgent: boolean): void {
+    const theft = shape.victimOf(thief, this.#clock.nowMs(), urgent);
+    if (theft === undefined) return;
+    for (const call of theft.victim.recall(theft.count)) {
+      if (call.isSettled) continue;
+      call.moveTo(callState.queued);
+      this.#push(call, thief);
+    }
+  }
+
+  /** While leases are uneven or idle, looks again after a while; otherwise sleeps. */
+  #watch(shape: Shape): void {
+    if (shape.timer !== undefined || shape.leases.length === 0) return;
+    const waiting = shape.queue.length > 0 || shape.leases.some((lease) => lease.inFlight > 1);
+    const idle = shape.leases.some((lease) => lease.inFlight === 0);
+    if (!waiting && !idle) return;
+    shape.timer = this.#clock.after(waiting ? REBALANCE_MS : IDLE_LEASE_MS / 2, () => {
+      shape.timer = undefined;
+      this.#review(shape);
+    });
+  }
+
+  #review(shape: Shape): void {
+    const nowMs = this.#clock.nowMs();
+    for (const lease of [...shape.leases]) {
+      if (lease.inFlight > 0) continue;
+      this.#stealFor(shape, lease, false);
+      if (lease.inFlight === 0 && (lease.isClosing || nowMs - lease.idleSinceMs >= IDLE_LEASE_MS)) this.#giveBack(shape, lease, false);
+    }
+    this.#dispatch(shape);
+  }
+
+  #giveBack(shape: Shape, lease: LeaseChannel, discard: boolean): void {
+    if (!this.#forget(shape, lease)) return;
+    lease.link.close(lease.number);
+    this.#calls.return(lease.grant.leaseId, discard || lease.isRetiring);
+  }
+
+  #forget(shape: Shape, lease: LeaseChannel): boolean {
+    const index = shape.leases.indexOf(lease);
+    if (index < 0) return false;
+    shape.leases.splice(index, 1);
+    this.#byLease.delete(lease.grant.leaseId);
+    return true;
+  }
+
+  // -- when a worker dies -----------------------------------------------------------------------------------------
+
+  /** The node says why the worker of a lease is gone, and how many that are not ours went with it. */
+  leaseEnded(leaseId: string, cause: DeathCause, strangers: number): void {
+    const lease = this.#byLease.get(leaseId);
+    if (lease === undefined) return;
+    lease.deathCause = cause;
+    lease.strangers = strangers;
+    this.#deaths.told(lease);
+    // Results may still be in the connection's buffer: the calls are sorted out when it has closed.
+  }
+
+  async #sortOut(shape: Shape, lease: LeaseChannel): Promise<void> {
+    const begunTogether = this.#deaths.countBegun(lease, this.#byLease.values());
+    await this.#deaths.awaitCause(lease);
+    // The node took the lease back meanwhile, with nothing running on it, and waits for our word.
+    if (lease.deathCause === undefined) this.#calls.return(lease.grant.leaseId, true);
+    this.#forget(shape, lease);
+    const cause: DeathCause = lease.deathCause ?? { kind: "unknown", pid: lease.grant.pid };
+    const hadNeighbours = begunTogether + lease.strangers > 1;
+    const isSuspect = isCrash(cause) && (hadNeighbours || shape.demand.isolation === "shared");
+    const { begun, notBegun } = lease.takeAll();
+    for (const call of notBegun) if (!call.isSettled) this.#requeue(call, shape);
+    for (const call of begun) {
+      if (call.isSettled) {
+        this.#results.freeUnreported(call);
+        continue;
+      }
+      call.attempt++;
+      if (call.retriesLeft !== 0 && this.#endedWith === undefined) {
+        if (call.retriesLeft > 0) call.retriesLeft--;
+        if (isSuspect) call.alone = true;
+        this.#requeue(call, call.alone ? this.#aloneShape(shape) : shape);
+      } else {
+        this.#results.fail(call, deathFailure(call, cause, hadNeighbours));
+      }
+    }
+    this.#schedule(shape);
+  }
+
+  /** The same work in a process of its own: for calls that may have brought down the one they shared. */
+  #aloneShape(shape: Shape): Shape {
+    if (shape.isAlone) return shape;
+    return this.shape(`${shape.key}|alone`, { ...shape.demand, isolation: "process" }, shape.maxLeases, true);
+  }
+
+  /** The node wants the lease back: it goes when nothing runs on it. */
+  recallLease(leaseId: string): void {
+    const lease = this.#byLease.get(leaseId);
+    if (lease === undefined) return;
+    const shape = [...this.#shapes.values()].find((candidate) => candidate.leases.includes(lease));
+    if (shape === undefined) return;
+    lease.isClosing = true;
+    for (const call of lease.recall(Number.POSITIVE_INFINITY)) if (!call.isSettled) this.#requeue(call, shape);
+    if (lease.inFlight === 0) this.#giveBack(shape, lease, false);
+    this.#schedule(shape);
+  }
+
+  // -- the end ----------------------------------------------------------------------------------------------------
+
+  cancel(call: Call, force: boolean, recursive: boolean): void {
+    this.#limits.cancel(call, force, recursive);
+  }
+
+  /** Everything that has not finished fails; leases go back. */
+  /** All that is under way fails with this code. */
+  shutdown(code: EndCode): void {
+    this.#endedWith = code;
+    for (const shape of this.#shapes.values()) {
+      shape.timer?.cancel();
+      this.#failQueue(shape, new RaiaError(code, {}));
+      for (const lease of [...shape.leases]) {
+        const { begun, notBegun } = lease.takeAll();
+        for (const call of [...begun, ...notBegun]) this.#results.fail(call, { code, facts: { task: call.template.name } });
+      }
+    }
+  }
+
+  *shapes(): Iterable<Shape> {
+    yield* this.#shapes.values();
+  }
+}
+
+/** Holds a call that no worker has: there is nothing to stop. It leaves the queue when its turn comes. */
+const queued: CallSlotHolder = { cancelCall: () => {} };
+
+function failureOf(error: unknown, call: Call): { code: RaiaError["code"]; facts: RaiaError["facts"]; cause?: unknown } {
+  if (RaiaError.is(error)) return { code: error.code, facts: { task: call.template.name, ...error.facts }, cause: error.cause };
+  return { code: "TASK_UNSCHEDULABLE", facts: { task: call.template.name, reason: String(error) }, cause: error };
+}

@@ -1,0 +1,201 @@
+/**
+ * One actor in the process that runs it: its instance, and which of its calls may run now. Calls start in the order in
+ * which they arrived; each concurrency group runs as many at a time as it says.
+ */
+import { Deque } from "../../base/deque.ts";
+import { RaiaError } from "../../base/errors.ts";
+import type { Accelerators } from "../../messages/common.ts";
+import type { CallExecution } from "./call-execution.ts";
+import type { Executor } from "./executor.ts";
+import type { AnyFunction } from "../functions.ts";
+import { runInContext, type TaskContext, type WaitScope } from "../task-context.ts";
+import type { WorkerRuntime } from "../worker-runtime.ts";
+
+export interface ActorOptions {
+  readonly actorId: string;
+  readonly name: string;
+  readonly maxConcurrency: number;
+  readonly concurrencyGroups: Readonly<Record<string, number>>;
+  readonly restarts: number;
+  readonly accelerators: Accelerators;
+  readonly resources: Readonly<Record<string, number>>;
+}
+
+export interface ActorClass {
+  new (...args: never[]): object;
+  create?(...args: never[]): Promise<object> | object;
+}
+
+/** Surrounds the constructor: it is no call, but may ask where it is, and may submit work. */
+export class ConstructionContext implements TaskContext {
+  readonly runtime: WorkerRuntime;
+  readonly actor: ActorHost;
+  readonly taskId: string;
+  readonly name: string;
+  readonly attempt = 0;
+  readonly ambient = undefined;
+  readonly jobId: string;
+  readonly namespace: string;
+  readonly waits: WaitScope = { waitBegan: () => {}, waitEnded: () => undefined };
+  readonly signal: AbortSignal = new AbortController().signal;
+
+  constructor(runtime: WorkerRuntime, actor: ActorHost, job: { readonly jobId: string; readonly namespace: string }) {
+    this.runtime = runtime;
+    this.actor = actor;
+    this.taskId = actor.actorId;
+    this.name = actor.name;
+    this.jobId = job.jobId;
+    this.namespace = job.namespace;
+  }
+
+  get resources(): Readonly<Record<string, number>> {
+    return this.actor.resources;
+  }
+
+  get accelerators(): Accelerators {
+    return this.actor.accelerators;
+  }
+
+  childSubmitted(): undefined {}
+}
+
+interface Group {
+  readonly limit: number;
+  running: number;
+  readonly queue: Deque<CallExecution>;
+}
+
+const DEFAULT_GROUP = "";
+
+export class ActorHost {
+  readonly actorId: string;
+  readonly name: string;
+  readonly isSerial: boolean;
+  readonly restarts: number;
+  readonly accelerators: Accelerators;
+  readonly resources: Readonly<Record<string, number>>;
+  #instance: object | undefined;
+  readonly #executor: Executor;
+  readonly #groups = new Map<string, Group>();
+  #idleWaiters: (() => void)[] = [];
+  #isEnding = false;
+  /** Set by `exitActor`: the actor ends when the call that said so is done. */
+  exitRequested: (() => void) | undefined;
+
+  constructor(options: ActorOptions, executor: Executor) {
+    this.actorId = options.actorId;
+    this.name = options.name;
+    this.isSerial = options.maxConcurrency === 1;
+    this.restarts = options.restarts;
+    this.accelerators = options.accelerators;
+    this.resources = options.resources;
+    this.#executor = executor;
+    this.#groups.set(DEFAULT_GROUP, newGroup(options.maxConcurrency));
+    for (const [name, limit] of Object.entries(options.concurrencyGroups)) this.#groups.set(name, newGroup(limit));
+  }
+
+  get instance(): object {
+    return this.#instance as object;
+  }
+
+  /** Makes the instance: `static async create(...)` where set-up must wait, else the constructor. */
+  async construct(Class: ActorClass, args: readonly unknown[], context: TaskContext): Promise<void> {
+    this.#instance = (await runInContext(context, () => make(Class, args))).instance;
+  }
+
+  /** The instance's method of that name; never something of `Object.prototype`. */
+  method(name: string | undefined): AnyFunction {
+    const found = name === undefined || name in Object.prototype ? undefined : (this.instance as Record<string, unknown>)[name];
+    if (typeof found === "function") return found as AnyFunction;
+    return () => {
+      throw new RaiaError("INVALID_ARGUMENT", { actor: this.name, method: name, reason: "the actor has no such method" });
+    };
+  }
+
+  /** @returns true when the call has ended already */
+  submit(execution: CallExecution): boolean {
+    const name = groupName(execution);
+    const group = this.#groups.get(name);
+    if (group === undefined) {
+      this.#executor.refuse(execution, "INVALID_OPTION", {
+        option: "concurrencyGroup",
+        value: name,
+        known: [...this.#groups.keys()].filter(Boolean),
+      });
+      return true;
+    }
+    if (this.#isEnding) {
+      this.#executor.refuse(execution, "ACTOR_DIED", { actor: this.name, cause: "ending" });
+      return true;
+    }
+    if (group.running >= group.limit || group.queue.length > 0) {
+      group.queue.push(execution);
+      return false;
+    }
+    return this.#run(execution, group);
+  }
+
+  #run(execution: CallExecution, group: Group): boolean {
+    group.running++;
+    if (!this.#executor.run(execution)) return false;
+    this.#left(group);
+    return true;
+  }
+
+  /** A call of this actor has ended later than its start. */
+  ended(execution: CallExecution): void {
+    const group = this.#groups.get(groupName(execution)) as Group;
+    this.#left(group);
+    this.#drain(group);
+  }
+
+  #left(group: Group): void {
+    group.running--;
+    if (this.exitRequested !== undefined) {
+      this.#isEnding = true;
+      const exit = this.exitRequested;
+      this.exitRequested = undefined;
+      exit();
+    }
+    if (this.isIdle) for (const waiter of this.#idleWaiters.splice(0)) waiter();
+  }
+
+  #drain(group: Group): void {
+    while (group.running < group.limit) {
+      const next = group.queue.shift();
+      if (next === undefined) return;
+      if (this.#isEnding) this.#executor.refuse(next, "ACTOR_DIED", { actor: this.name, cause: "ending" });
+      else if (!this.#run(next, group)) continue;
+      next.origin.ended(next);
+    }
+  }
+
+  get isIdle(): boolean {
+    for (const group of this.#groups.values()) if (group.running > 0 || group.queue.length > 0) return false;
+    return true;
+  }
+
+  /** Lets the calls that were accepted finish, then disposes the instance. The caller bounds the time. */
+  async end(): Promise<void> {
+    if (!this.isIdle) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    this.#isEnding = true;
+    const instance = this.instance as Partial<AsyncDisposable & Disposable>;
+    if (instance[Symbol.asyncDispose] !== undefined) await instance[Symbol.asyncDispose]?.();
+    else instance[Symbol.dispose]?.();
+  }
+}
+
+/** In an object: no promise may resolve with the instance itself, which may have a method named `then`. */
+async function make(Class: ActorClass, args: readonly unknown[]): Promise<{ readonly instance: object }> {
+  if (Class.create === undefined) return { instance: new Class(...(args as never[])) };
+  const created = Class.create(...(args as never[]));
+  return { instance: created instanceof Class ? created : await created };
+}
+
+function newGroup(limit: number): Group {
+  return { limit, running: 0, queue: new Deque() };
+}
+
+function groupName({ template }: CallExecution): string {
+  return template.wire.concurrencyGroup ?? DEFAULT_GROUP;
+}

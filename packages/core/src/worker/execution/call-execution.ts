@@ -1,0 +1,186 @@
+/** One call while a process runs it: the context of its code, and what may still happen to it. */
+import type { Timer } from "../../base/clock.ts";
+import { RaiaError } from "../../base/errors.ts";
+import { taskIdOf } from "../../base/ids.ts";
+import type { Accelerators } from "../../messages/common.ts";
+import type { DefineTemplate } from "../../messages/tasks.ts";
+import type { Connection } from "../../wire/connection.ts";
+import type { Infer } from "../../wire/schema.ts";
+import type { ActorHost } from "./actor-host.ts";
+import type { Ambient } from "../ambient-context.ts";
+import type { AnyFunction } from "../functions.ts";
+import type { TaskContext, WaitScope } from "../task-context.ts";
+import type { Push } from "../calls/task-frames.ts";
+import type { WorkerRuntime } from "../worker-runtime.ts";
+
+/** A template as the running side keeps it, with the function once it is loaded. */
+export class RunTemplate {
+  readonly wire: Infer<typeof DefineTemplate>;
+  fn: AnyFunction | undefined = undefined;
+
+  constructor(wire: Infer<typeof DefineTemplate>) {
+    this.wire = wire;
+  }
+}
+
+/** What the calls of one channel have in common: where they came from, and what they may use. */
+export interface CallOrigin {
+  readonly runtime: WorkerRuntime;
+  readonly connection: Connection;
+  readonly channel: number;
+  readonly accelerators: Accelerators;
+  readonly waits: WaitScope;
+  /** The call has ended later than its start. */
+  ended(execution: CallExecution): void;
+}
+
+/** What few calls ever have. */
+class Extras {
+  controller: AbortController | undefined = undefined;
+  children: Set<{ cancel(force: boolean): void }> | undefined = undefined;
+  consumed = 0;
+  isStopped = false;
+  isCancelled = false;
+  wake: (() => void) | undefined = undefined;
+}
+
+export class CallExecution implements TaskContext {
+  readonly origin: CallOrigin;
+  readonly host: ActorHost | undefined;
+  readonly template: RunTemplate;
+  readonly slot: number;
+  readonly claim: number;
+  readonly sequence: number;
+  readonly attempt: number;
+  /** The frame that the call came in; its arguments are bytes [argsStart, argsEnd) of it. */
+  readonly frame: Buffer;
+  readonly argsStart: number;
+  readonly argsEnd: number;
+  startedAtMs = 0;
+  isDone = false;
+  /** The caller has its answer already: the call ran too long. */
+  isAnswered = false;
+  ambient: Ambient | undefined = undefined;
+  timer: Timer | undefined = undefined;
+  #extras: Extras | undefined = undefined;
+
+  /** @param push is read now: its owner uses it again */
+  constructor(
+    origin: CallOrigin,
+    host: ActorHost | undefined,
+    template: RunTemplate,
+    push: Push,
+    frame: Buffer,
+    argsStart: number,
+    argsEnd: number,
+  ) {
+    this.origin = origin;
+    this.host = host;
+    this.template = template;
+    this.slot = push.slot;
+    this.claim = push.claim;
+    this.sequence = push.sequence;
+    this.attempt = push.attempt;
+    this.frame = frame;
+    this.argsStart = argsStart;
+    this.argsEnd = argsEnd;
+  }
+
+  get runtime(): WorkerRuntime {
+    return this.origin.runtime;
+  }
+
+  get waits(): WaitScope {
+    return this.origin.waits;
+  }
+
+  get accelerators(): Accelerators {
+    return this.host?.accelerators ?? this.origin.accelerators;
+  }
+
+  get taskId(): string {
+    return taskIdOf(this.origin.connection.peerId, this.sequence);
+  }
+
+  get name(): string {
+    return this.template.wire.name;
+  }
+
+  get jobId(): string {
+    return this.template.wire.jobId;
+  }
+
+  get namespace(): string {
+    return this.template.wire.namespace;
+  }
+
+  get resources(): Readonly<Record<string, number>> {
+    return this.host?.resources ?? this.template.wire.resources ?? {};
+  }
+
+  get actor(): TaskContext["actor"] {
+    return this.host;
+  }
+
+  get #more(): Extras {
+    this.#extras ??= new Extras();
+    return this.#extras;
+  }
+
+  get signal(): AbortSignal {
+    const more = this.#more;
+    if (more.controller === undefined) {
+      more.controller = new AbortController();
+      if (more.isCancelled) more.controller.abort(new RaiaError("TASK_CANCELLED", { task: this.name }));
+    }
+    return more.controller.signal;
+  }
+
+  childSubmitted(child: { cancel(force: boolean): void }): () => void {
+    const children = (this.#more.children ??= new Set());
+    children.add(child);
+    return () => void children.delete(child);
+  }
+
+  cancel(recursive: boolean): void {
+    const more = this.#more;
+    more.isCancelled = true;
+    more.controller?.abort(new RaiaError("TASK_CANCELLED", { task: this.name }));
+    this.stopStream();
+    if (recursive) for (const child of [...(more.children ?? [])]) child.cancel(false);
+  }
+
+  /** Called when it has ended later than its start. */
+  done(): void {
+    if (this.isDone) return;
+    this.isDone = true;
+    this.origin.ended(this);
+    this.host?.ended(this);
+  }
+
+  // -- streams ----------------------------------------------------------------------------------------------------
+
+  credit(consumed: number): void {
+    const more = this.#more;
+    more.consumed = Math.max(more.consumed, consumed);
+    more.wake?.();
+  }
+
+  stopStream(): void {
+    const more = this.#more;
+    more.isStopped = true;
+    more.wake?.();
+  }
+
+  get isStopped(): boolean {
+    return this.#extras?.isStopped ?? false;
+  }
+
+  /** Resolves when the consumer is less than `limit` items behind, or wants no more. */
+  async roomForItem(sent: number, limit: number): Promise<void> {
+    const more = this.#more;
+    while (!more.isStopped && sent - more.consumed >= limit) {
+      await new Promise<void>((resolve) => (more.wake = resolve));
+    }
+  }
+}

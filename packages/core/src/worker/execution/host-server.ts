@@ -1,0 +1,88 @@
+/** Hosts actors in this process, as its node asks. */
+import type { Clock } from "../../base/clock.ts";
+import { RaiaError } from "../../base/errors.ts";
+import type { CreateActor, hostService } from "../../messages/tasks.ts";
+import type { Connection } from "../../wire/connection.ts";
+import type { Infer } from "../../wire/schema.ts";
+import type { Handlers } from "../../wire/service.ts";
+import { type ActorClass, ActorHost, ConstructionContext } from "./actor-host.ts";
+import type { Executor } from "./executor.ts";
+import { currentContext } from "../task-context.ts";
+import type { WorkerRuntime } from "../worker-runtime.ts";
+import { showDevices } from "./visible-devices.ts";
+
+export class HostServer {
+  readonly #runtime: WorkerRuntime;
+  readonly #executor: Executor;
+  readonly #clock: Clock;
+  readonly #hosts = new Map<string, ActorHost>();
+
+  /** @param runtime for the code of a constructor, which may ask where it is and submit work */
+  constructor(runtime: WorkerRuntime, executor: Executor, clock: Clock) {
+    this.#runtime = runtime;
+    this.#executor = executor;
+    this.#clock = clock;
+  }
+
+  /** Actors that live here. */
+  get actorIds(): Iterable<string> {
+    return this.#hosts.keys();
+  }
+
+  hostOf(actorId: string): ActorHost | undefined {
+    return this.#hosts.get(actorId);
+  }
+
+  /** Ends the actor whose code is running, once the running call is done. */
+  exitCurrentActor(): void {
+    const host = this.#hosts.get(currentContext()?.actor?.actorId ?? "");
+    if (host === undefined) throw new RaiaError("INVALID_ARGUMENT", { call: "exitActor", reason: "no actor's method is running" });
+    host.exitRequested = () => {
+      this.#runtime.cluster.lease.actorExited({ actorId: host.actorId });
+    };
+  }
+
+  handlers(): Handlers<typeof hostService, Connection> {
+    return {
+      createActor: async (request) => {
+        try {
+          this.#runtime.cluster.job = { jobId: request.jobId, namespace: request.namespace };
+          this.#hosts.set(request.actorId, await this.#construct(request));
+          return { ok: true };
+        } catch (error) {
+          return { ok: false, error: this.#executor.results.encodeThrown(error, request.name) };
+        }
+      },
+      yieldLease: ({ leaseId }) => this.#runtime.yieldLease(leaseId),
+      askOwned: () => ({ owns: this.#runtime.table.exportedCount > 0 }),
+      stopActor: async ({ actorId, graceMs }) => {
+        const host = this.#hosts.get(actorId);
+        if (host !== undefined) {
+          await Promise.race([host.end(), new Promise<void>((resolve) => this.#clock.after(graceMs, resolve))]);
+          this.#hosts.delete(actorId);
+        }
+        return {};
+      },
+    };
+  }
+
+  async #construct(request: Infer<typeof CreateActor>): Promise<ActorHost> {
+    showDevices(request.deviceVariables);
+    const Class = (await this.#runtime.functions.load(request.functionHash)) as unknown as ActorClass;
+    const args = await this.#executor.args.read(Buffer.from(request.args), 0, request.args.length, undefined);
+    const host = new ActorHost(
+      {
+        actorId: request.actorId,
+        name: request.name,
+        maxConcurrency: request.maxConcurrency,
+        concurrencyGroups: request.concurrencyGroups,
+        restarts: request.incarnation - 1,
+        accelerators: request.accelerators ?? {},
+        resources: request.resources,
+      },
+      this.#executor,
+    );
+    await host.construct(Class, args, new ConstructionContext(this.#runtime, host, request));
+    return host;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The user's handle on an object that may not exist yet. Not thenable on purpose: an async function that returned one
+ * would silently wait for it.
+ */
+import { RaiaError } from "../../base/errors.ts";
+import { objectIdOf } from "../../base/ids.ts";
+import type { ObjectEntry } from "./object-entry.ts";
+
+/** Marks what Raia itself can send inside values; the same symbol in every copy of the library. */
+export const brand: unique symbol = Symbol.for("raia.brand") as never;
+
+export interface GetOptions {
+  /** Milliseconds after which the wait rejects with GET_TIMEOUT. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class ObjectRef<T = unknown> {
+  declare readonly valueType?: T;
+  #entry: ObjectEntry | undefined;
+
+  /** @internal made by the runtime only */
+  constructor(entry: ObjectEntry) {
+    this.#entry = entry;
+  }
+
+  /** The entry behind a ref. @throws {RaiaError} INVALID_ARGUMENT when it is no ref, OBJECT_FREED when it was released */
+  static entryOf(ref: unknown): ObjectEntry {
+    if (typeof ref !== "object" || ref === null || !(#entry in ref)) {
+      throw new RaiaError("INVALID_ARGUMENT", { expected: "an ObjectRef", got: ref === null ? "null" : typeof ref });
+    }
+    if (ref.#entry === undefined) throw new RaiaError("OBJECT_FREED", { reason: "this ref was released" });
+    return ref.#entry;
+  }
+
+  static isRef(value: unknown): value is ObjectRef {
+    return typeof value === "object" && value !== null && #entry in value;
+  }
+
+  get [brand](): "ref" {
+    return "ref";
+  }
+
+  /** 56 hex characters, unique in the cluster. */
+  get id(): string {
+    const entry = ObjectRef.entryOf(this);
+    return objectIdOf(entry.owner?.workerId ?? entry.table.self.workerId, entry.sequence);
+  }
+
+  /** The value, when it is there. The method form of `get(ref)`. */
+  get(options?: GetOptions): Promise<T> {
+    const entry = ObjectRef.entryOf(this);
+    return entry.table.reader.get(entry, options) as Promise<T>;
+  }
+
+  /**
+   * Resolves when a large `put` has found its place in shared memory: the backpressure for programs that put faster than
+   * memory can be made. At once for everything else.
+   */
+  get stored(): Promise<void> {
+    const entry = ObjectRef.entryOf(this);
+    return entry.table.reader.whenStored(entry);
+  }
+
+  /** Lets go now instead of when the garbage collector finds it: `using ref = put(x)`. */
+  [Symbol.dispose](): void {
+    const entry = this.#entry;
+    if (entry === undefined) return;
+    this.#entry = undefined;
+    entry.releasedHandles++;
+    entry.table.dropHandle(entry);
+  }
+
+  toString(): string {
+    return this.#entry === undefined ? "ObjectRef(released)" : `ObjectRef(${this.id})`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
+  toJSON(): never {
+    throw new RaiaError("UNSERIALIZABLE", { reason: "an ObjectRef is not JSON; pass it to a task, or get its value" });
+  }
+}

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeClock } from "../../base/fake-clock.ts";
+import type { OwnerAddress } from "../../messages/common.ts";
+import { encodeValue, packValue } from "../../values/value-codec.ts";
+import { objectState } from "./object-entry.ts";
+import { ObjectReader } from "./object-reader.ts";
+import { HANDOVER_GRACE_MS, ReferenceTable } from "./references.ts";
+import { RuntimeValueHooks } from "./value-hooks.ts";
+
+const noFinalizers = { watch: () => {}, collect: () => {} };
+
+/** A process with what it said to owners, oldest first. `registered` answers its borrows. */
+function newProcess(workerId: string) {
+  const clock = new FakeClock();
+  const self: OwnerAddress = { workerId, address: `w-${workerId}` };
+  const table = new ReferenceTable(self, noFinalizers, clock);
+  const hooks = new RuntimeValueHooks(table);
+  const said: string[] = [];
+  const registered = Promise.withResolvers<readonly number[]>();
+  const unused = (): never => {
+    throw new Error("not in this test");
+  };
+  const large = { read: unused, whenStored: unused, find: unused };
+  const reader = new ObjectReader(table, large, { getObject: unused }, hooks, unused, clock);
+  table.connect(
+    {
+      freeStored: (objectId) => void said.push(`free ${objectId.slice(-2)}`),
+      addBorrows: (owner, sequences) => {
+        said.push(`add ${owner.workerId} ${sequences.join(",")}`);
+        return registered.promise;
+      },
+      removeBorrows: (owner, sequences) => void said.push(`remove ${owner.workerId} ${sequences.join(",")}`),
+      sharedChanged: () => {},
+      abandoned: () => {},
+    },
+    reader,
+  );
+  return { clock, table, hooks, reader, said, registered };
+}
+
+test("references: what a freed value contained is kept for a call that has the value", () => {
+  const { table, said } = newProcess("a");
+  const inner = table.own(1, "put");
+  inner.settle(objectState.stored, { nodeId: "n", sizeBytes: 1 });
+  const container = table.own(2, "put");
+  container.settle(objectState.bytes, new Uint8Array(1));
+  container.nested = [inner];
+  table.hold(inner);
+  container.handles = 1;
+  table.hold(container); // A call that was pushed with the bytes.
+
+  table.free(container);
+  assert.deepEqual(said, []);
+
+  table.dropHold(container);
+  assert.deepEqual(said, [], "a handle is left");
+  table.dropHandle(container);
+  assert.deepEqual(said, ["free 01"]);
+});
+
+test("references: what was on its way when its connection was lost is kept until its receiver can have told of it", () => {
+  const { clock, table, said } = newProcess("a");
+  const entry = table.own(1, "put");
+  entry.settle(objectState.stored, { nodeId: "n", sizeBytes: 1 });
+  table.addressOf(entry);
+  entry.handles = 1;
+  table.holdForHandover([entry]);
+  table.dropHandle(entry);
+
+  clock.advance(HANDOVER_GRACE_MS - 1);
+  assert.deepEqual(table.addBorrower("b", [1]), []);
+  clock.advance(1);
+  assert.deepEqual(said, [], "it is borrowed now");
+
+  table.removeBorrower("b", [1]);
+  assert.deepEqual(said, ["free 01"]);
+});
+
+test("references: a freed value that nobody was given lets go of what it contained at once", () => {
+  const { table, said } = newProcess("a");
+  const inner = table.own(1, "put");
+  inner.settle(objectState.stored, { nodeId: "n", sizeBytes: 1 });
+  const container = table.own(2, "put");
+  container.settle(objectState.bytes, new Uint8Array(1));
+  container.nested = [inner];
+  table.hold(inner);
+  container.handles = 1;
+
+  table.free(container);
+
+  assert.deepEqual(said, ["free 01"]);
+});
+
+test("references: a borrowed value is held until the owners of the refs in it know of us", async () => {
+  const owner = newProcess("b");
+  const inner = owner.table.own(7, "put");
+  const scope = owner.hooks.beginEncode();
+  const encoded = encodeValue({ refs: [owner.table.refFor(inner)] }, owner.hooks);
+  scope.end();
+  const bytes = Buffer.alloc(encoded.byteLength);
+  packValue(encoded, bytes);
+  const { clock, table, reader, said, registered } = newProcess("a");
+  const container = table.resolve({ owner: { workerId: "c", address: "w-c" }, sequence: 3 }, []);
+  assert.ok(container);
+  container.settle(objectState.bytes, bytes);
+  container.handles = 1;
+
+  const reading = reader.get(container);
+  table.dropHandle(container);
+  clock.advance(0);
+  assert.deepEqual(said, ["add b 7"], "the container is not given up before the borrow is known");
+
+  registered.resolve([]);
+  await reading;
+  clock.advance(0);
+  assert.deepEqual(said, ["add b 7", "remove c 3"]);
+});
+
+test("references: what a borrower says after a lost connection replaces all that was known of it", () => {
+  const { table } = newProcess("a");
+  const entries = [1, 2, 3].map((sequence) => {
+    const entry = table.own(sequence, "put");
+    table.addressOf(entry);
+    entry.handles = 1;
+    return entry;
+  });
+  table.addBorrower("b", [1, 2]);
+  table.addBorrower("c", [1]);
+
+  const unknown = table.setBorrows("b", [2, 3, 9]);
+
+  assert.deepEqual(unknown, [9]);
+  assert.deepEqual(
+    entries.map(({ borrowers }) => [...(borrowers ?? [])]),
+    [["c"], ["b"], ["b"]],
+  );
+  assert.equal(table.isBorrower("c"), true);
+  table.borrowerDied("c");
+  assert.equal(table.isBorrower("c"), false);
+});

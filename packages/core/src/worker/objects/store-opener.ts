@@ -1,0 +1,62 @@
+/** Opens what the processes of a node share, its arena and its store, when it is first needed. */
+import type { Clock } from "../../base/clock.ts";
+import type { Finalizers } from "../../base/finalizers.ts";
+import { storeService } from "../../messages/objects.ts";
+import type { Arena } from "../../store/arena.ts";
+import type { Disk } from "../../store/disk.ts";
+import { StoreClient } from "../../store/store-client.ts";
+import type { Client } from "../../wire/service.ts";
+import type { ClusterLink, Registered } from "../cluster-link.ts";
+
+export interface StoreOpenerDependencies {
+  readonly clock: Clock;
+  readonly finalizers: Finalizers;
+  /** Opens the node's arena; called at the first large object, and at once in a worker. */
+  openArena(registered: Registered): Arena;
+  openSpillDisk(directory: string): Disk;
+}
+
+export class StoreOpener {
+  readonly #deps: StoreOpenerDependencies;
+  readonly #cluster: ClusterLink;
+  #arena: Arena | undefined;
+
+  constructor(deps: StoreOpenerDependencies, cluster: ClusterLink) {
+    this.#deps = deps;
+    this.#cluster = cluster;
+  }
+
+  get arena(): Arena {
+    this.#arena ??= this.#deps.openArena(this.#cluster.registered);
+    return this.#arena;
+  }
+
+  /** Words of shared memory; undefined when none are lent, or this is no process but a thread. */
+  words(offset: number, count: number): Int32Array | undefined {
+    return count === 0 ? undefined : this.arena.words(offset, count);
+  }
+
+  open(): StoreClient {
+    return new StoreClient({
+      arena: this.arena,
+      gateway: this.#gateway(),
+      disk: this.#deps.openSpillDisk(this.#cluster.registered.spillDirectory),
+      clock: this.#deps.clock,
+      finalizers: this.#deps.finalizers,
+    });
+  }
+
+  #gateway(): Client<typeof storeService> {
+    const { node, kind } = this.#cluster;
+    const client = node.client(storeService);
+    if (kind === "driver") return client;
+    return {
+      ...client,
+      // Ahead of the result that names it, which leaves over another connection.
+      sealObject: (request) => {
+        client.sealObject(request);
+        node.flush();
+      },
+    };
+  }
+}

@@ -1,0 +1,130 @@
+/** Says what a value waits for: its arguments, a worker, its actor, or its code to end. Asks only those who know. */
+import type { Clock } from "../../base/clock.ts";
+import { RaiaError } from "../../base/errors.ts";
+import { shortId } from "../../base/ids.ts";
+import type { OwnerAddress } from "../../messages/common.ts";
+import { callState } from "../calls/call-life.ts";
+import { Call } from "../calls/call.ts";
+import { type ObjectEntry, objectState, type StoredAt } from "../objects/object-entry.ts";
+import type { Failure } from "../objects/object-reader.ts";
+import type { Shape } from "../calls/shape.ts";
+import type { TaskSubmitter } from "../calls/task-submitter.ts";
+
+export interface Explanation {
+  /** One word: ready, failed, waiting, queued, assigned, running, or an actor's state. */
+  readonly state: string;
+  /** Why it stands so, for people; the nearest cause first. */
+  readonly reasons: readonly string[];
+}
+
+export interface ExplainCalls {
+  readonly isJoined: () => boolean;
+  explainLease(leaseId: string): Promise<Explanation>;
+  explainActor(actorId: string): Promise<Explanation>;
+  /** Also says which process that is. */
+  explainAtOwner(owner: OwnerAddress, sequence: number): Promise<Explanation & { readonly pid: number }>;
+  /** Of a process that does not answer: its node knows. */
+  pidOf(workerId: string): Promise<number | undefined>;
+}
+
+/** Longer than any loop that lives takes for an answer. */
+export const OWNER_ANSWER_MS = 1_000;
+
+export class ObjectExplainer {
+  readonly #submitter: TaskSubmitter;
+  readonly #calls: ExplainCalls;
+  readonly #clock: Clock;
+  /** Owners that were asked and have not answered, with the time of the first question; one for each connection at most. */
+  readonly #unanswered = new Map<string, number>();
+
+  constructor(submitter: TaskSubmitter, calls: ExplainCalls, clock: Clock) {
+    this.#submitter = submitter;
+    this.#calls = calls;
+    this.#clock = clock;
+  }
+
+  async explain(entry: ObjectEntry): Promise<Explanation> {
+    if (entry.isSettled) return settledExplanation(entry);
+    if (entry.owner !== undefined) return this.#askOwner(entry.owner, entry.sequence);
+    const call = entry.task;
+    if (!(call instanceof Call)) return { state: "pending", reasons: ["its value is being stored"] };
+    if (!this.#calls.isJoined()) return { state: "waiting", reasons: ["this process has not joined its cluster yet"] };
+    const open = call.dependencies?.filter((dependency) => !dependency.entry.isSettled) ?? [];
+    if (open.length > 0)
+      return { state: "waiting", reasons: open.map((dependency) => `for argument ${dependency.index}: ${describe(dependency.entry)}`) };
+    if (call.actorId !== undefined) return this.#explainActorCall(call, call.actorId);
+    if (call.state === callState.pushed) return pushedExplanation(call);
+    if (call.state === callState.waiting) return { state: "waiting", reasons: ["its code or its arguments are being sent"] };
+    return this.#explainQueued(call);
+  }
+
+  async #askOwner(owner: OwnerAddress, sequence: number): Promise<Explanation> {
+    const { workerId } = owner;
+    const askedAtMs = this.#unanswered.get(workerId) ?? this.#clock.nowMs();
+    this.#unanswered.set(workerId, askedAtMs);
+    const asked = this.#calls.explainAtOwner(owner, sequence).then(
+      ({ state, reasons, pid }) => ({ state, reasons: reasons.map((reason) => `owner pid ${pid}: ${reason}`) }),
+      (error: unknown) => ({ state: "lost", reasons: [RaiaError.is(error) ? error.message : String(error)] }),
+    );
+    void asked.then(() => this.#unanswered.delete(workerId));
+    const late = new Promise<undefined>((resolve) => this.#clock.after(OWNER_ANSWER_MS, () => resolve(undefined)));
+    return (await Promise.race([asked, late])) ?? { state: "unknown", reasons: [await this.#describeSilence(workerId, askedAtMs)] };
+  }
+
+  async #describeSilence(workerId: string, askedAtMs: number): Promise<string> {
+    const pid = await this.#calls.pidOf(workerId).catch(() => undefined); // The node is gone, and the owner with it.
+    const seconds = Math.floor((this.#clock.nowMs() - askedAtMs) / 1000);
+    return `its owner ${pid === undefined ? shortId(workerId) : `pid ${pid}`} has not run its loop for ${seconds} s or more`;
+  }
+
+  async #explainActorCall(call: Call, actorId: string): Promise<Explanation> {
+    const { state, reasons } = await this.#calls.explainActor(actorId);
+    const actor = `actor ${shortId(actorId)}`;
+    if (state !== "alive") return { state: "queued", reasons: [`its ${actor} is ${state}`, ...reasons] };
+    if (call.state !== callState.pushed) return { state: "queued", reasons: [`behind other calls of this process to its ${actor}`] };
+    return { state: "assigned", reasons: [`its ${actor} has the call: it runs, or waits behind others there`] };
+  }
+
+  async #explainQueued(call: Call): Promise<Explanation> {
+    const shape = shapeOf(this.#submitter, call);
+    if (shape === undefined) return { state: "queued", reasons: [] };
+    const ahead = [...shape.queue].indexOf(call);
+    const reasons = ahead > 0 ? [`${ahead} calls of the same kind are ahead of it in this process`] : [];
+    if (shape.leases.length > 0) reasons.push(`${shape.leases.length} workers are at work for this kind of call`);
+    const [request] = shape.requests;
+    if (request !== undefined) reasons.push(...(await this.#calls.explainLease(request)).reasons);
+    return { state: "queued", reasons };
+  }
+}
+
+function settledExplanation(entry: ObjectEntry): Explanation {
+  switch (entry.state) {
+    case objectState.stored: {
+      const { nodeId, sizeBytes } = entry.payload as StoredAt;
+      return { state: "ready", reasons: [`${sizeBytes} bytes are stored on node ${shortId(nodeId)}`] };
+    }
+    case objectState.error:
+      return { state: "failed", reasons: ["its code threw: get the ref to see what"] };
+    case objectState.failure:
+      return { state: "failed", reasons: [(entry.payload as Failure).code] };
+    default:
+      return { state: "ready", reasons: ["the value is with its owner"] };
+  }
+}
+
+function pushedExplanation(call: Call): Explanation {
+  const where = call.holder?.whereabouts?.(call);
+  if (where === undefined) return { state: "assigned", reasons: [] };
+  return where.hasBegun
+    ? { state: "running", reasons: [`in process ${where.pid}`] }
+    : { state: "assigned", reasons: [`behind another call in process ${where.pid}, which has not begun it`] };
+}
+
+function describe(entry: ObjectEntry): string {
+  return `${entry.site === "" ? "an object" : entry.site} (${shortId(entry.table.idOf(entry))}-${entry.sequence.toString(16)})`;
+}
+
+function shapeOf(submitter: TaskSubmitter, call: Call): Shape | undefined {
+  for (const shape of submitter.shapes()) if ([...shape.queue].includes(call)) return shape;
+  return undefined;
+}
