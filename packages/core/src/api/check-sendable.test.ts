@@ -17,6 +17,32 @@ test("checkSendable: values, with the path to what stands in the way", () => {
   assert.equal(checkSendable({ work: () => 1 }).isSendable, false);
 });
 
+test("checkSendable: every problem of a value is listed, the nearest first, each place once", () => {
+  const socket = new Socket();
+  const work = (): number => 1;
+  const loop: Record<string, unknown> = { fine: new Date(), pages: new Uint8Array(8), ok: remote(work) };
+  loop["self"] = loop;
+  const value = {
+    loop,
+    jobs: [{ run: work }, { run: work }],
+    named: new Map<unknown, unknown>([[Symbol("key"), socket]]),
+    odd: new Proxy({}, {}),
+    get broken(): number {
+      throw new Error("no");
+    },
+  };
+  const { isSendable, problems } = checkSendable(value);
+  socket.destroy();
+  assert.equal(isSendable, false);
+  assert.deepEqual(
+    problems.map(({ path }) => path),
+    ["$.odd", "$.broken", "$.named.keys()[0]", "$.named.get(Symbol(key))", "$.jobs[0].run", "$.jobs[1].run"],
+  );
+  assert.match(problems[1]?.reason ?? "", /reading it threw/);
+  assert.ok(problems.every(({ reason, wayOut }) => reason !== "" && wayOut !== ""));
+  assert.equal(checkSendable(Array.from({ length: 2000 }, () => work)).problems.length, 1000);
+});
+
 test("checkSendable: functions and classes, with everything that they capture", () => {
   const socket = new Socket();
   const pool = { socket };

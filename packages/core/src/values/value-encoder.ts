@@ -16,7 +16,8 @@ import { describeError, errorProperties, isError, RAIA_ERROR } from "./value-err
 import type { EncodedValue, ValueHooks } from "./value-hooks.ts";
 import { alignPart, isDetached, MemoryWriter, viewKind } from "./value-memory.ts";
 import { MIN_NUMBERS, writeNumbers } from "./value-numbers.ts";
-import { findPath, Obstacle, obstacleOf, unserializable } from "./value-obstacle.ts";
+import { Obstacle, obstacleOf, unserializable } from "./value-obstacle.ts";
+import { findPath } from "./value-path.ts";
 import { isPrototypeOf } from "./value-realm.ts";
 import { writeKey, writeScalar, writeString } from "./value-scalars.ts";
 import { brandSymbol, laterKind, MAX_NESTING, MAX_PAYLOAD_NESTING, MAX_SHAPE_KEYS, MAX_SHAPES, tag } from "./value-tags.ts";

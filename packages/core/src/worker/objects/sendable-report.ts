@@ -2,6 +2,7 @@
 import { RaiaError } from "../../base/errors.ts";
 import { checkFunction } from "../../values/function-check.ts";
 import { encodeValue, type ValueHooks } from "../../values/value-codec.ts";
+import { problemOf, problemsIn } from "../../values/value-problems.ts";
 import { brand } from "./object-ref.ts";
 
 export interface SendableProblem {
@@ -37,8 +38,10 @@ export function reportOnValue(value: unknown): SendableReport {
     return { isSendable: true, problems: [], captures: [], bytes: encodeValue(value, hooks).byteLength };
   } catch (error) {
     if (!RaiaError.is(error, "UNSERIALIZABLE")) throw error;
-    const { path = "$", reason = error.message, wayOut = "send plain data" } = error.facts;
-    return { isSendable: false, problems: [{ path: text(path), reason: text(reason), wayOut: text(wayOut) }], captures: [], bytes: 0 };
+    const problems = problemsIn(value, hooks);
+    if (problems.length > 0) return { isSendable: false, problems, captures: [], bytes: 0 };
+    // Each part can be sent, and the whole cannot: it is too large, say.
+    return { isSendable: false, problems: [problemOf(value, hooks)].filter((each) => each !== undefined), captures: [], bytes: 0 };
   }
 }
 
@@ -53,8 +56,4 @@ const hooks: ValueHooks = {
 function brandOf(value: object): string | undefined {
   const kind = (value as { readonly [brand]?: unknown })[brand];
   return typeof kind === "string" ? kind : undefined;
-}
-
-function text(fact: unknown): string {
-  return typeof fact === "string" ? fact : JSON.stringify(fact);
 }
