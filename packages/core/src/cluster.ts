@@ -1,4 +1,5 @@
 /** The command line's door: running clusters and looking at them from outside. Light, so that a command answers at once. */
+export { checkEnvironment } from "./api/environment.ts";
 export { RaiaError } from "./base/errors.ts";
 export { shortId } from "./base/ids.ts";
 export type { FoundSession } from "./base/session-directory.ts";

@@ -11,6 +11,7 @@ import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { type HandleShape, packShape, unpackShape } from "../worker/calls/handle-shape.ts";
 import { currentRuntime } from "../worker/task-context.ts";
 import { checkCallOptions } from "./call-options.ts";
+import { checkMethodNames, generatorMethodsOf } from "./class-methods.ts";
 import { needRuntime } from "./init.ts";
 import { cancelOnAbort } from "./call-signal.ts";
 import { Code, templateOf } from "./remote-function.ts";
@@ -33,6 +34,7 @@ export class ActorClassHandle {
   constructor(source: RemoteHandle["source"], options: Readonly<Record<string, unknown>>, code = new Code(source)) {
     this.#source = source;
     this.#options = checkActorOptions(options);
+    if ("fn" in source) checkMethodNames(source.fn, Object.keys(this.#options["methods"] ?? {}));
     this.#code = code;
   }
 
@@ -67,7 +69,13 @@ export class ActorClassHandle {
       });
     const options = normalActorOptions(this.#options, traits.asyncMethodNames.length > 0);
     const { name, maxTaskRetries, maxPendingCalls, methods } = options;
-    const shape: HandleShape = { className, maxTaskRetries, maxPendingCalls, methods, generators: generatorMethodsOf(this.#source) };
+    const shape: HandleShape = {
+      className,
+      maxTaskRetries,
+      maxPendingCalls,
+      methods,
+      generators: "fn" in this.#source ? generatorMethodsOf(this.#source.fn) : [],
+    };
     const actorId = newActorId(runtime.random, runtime.cluster.jobId || runtime.cluster.expectedJobId);
     const demand = demandOf(options.demand, className);
     runtime.checkDemand(demand);
@@ -97,25 +105,6 @@ export class ActorClassHandle {
       options.getIfExists && name !== undefined ? { name, namespace: options.namespace ?? runtime.cluster.namespace } : undefined;
     return makeHandle(runtime, client, shape, scope, registered, uncertain);
   };
-}
-
-function generatorMethodsOf(source: RemoteHandle["source"]): string[] {
-  if (!("fn" in source)) return [];
-  const names = new Set<string>();
-  for (
-    let at = (source.fn as unknown as { prototype: object | null }).prototype;
-    at !== null && at !== Object.prototype;
-    at = Object.getPrototypeOf(at) as object | null
-  ) {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
-      if (
-        typeof value === "function" &&
-        /Generator/.test((Object.getPrototypeOf(value) as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? "")
-      )
-        names.add(name);
-    }
-  }
-  return [...names];
 }
 
 /** State behind a handle; the handle itself is a Proxy whose every property is a method. */

@@ -6,6 +6,8 @@ import { type Clock, realClock } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
 import { RaiaError } from "../base/errors.ts";
 import type { GetOptions, ObjectRef } from "../worker/objects/object-ref.ts";
+import { checkWaitOptions } from "../worker/objects/wait-options.ts";
+import { refuseOptions } from "./call-options.ts";
 import { MAX_POOL_PENDING } from "./limits.ts";
 import { wait } from "./objects.ts";
 
@@ -47,8 +49,11 @@ export class ActorPool<A extends object, R = unknown> {
   /** Look whether what they wait for is done, each time that something is. */
   readonly #waiters = new Set<() => void>();
 
-  /** @throws {RaiaError} INVALID_ARGUMENT for what is no handle, or stands twice */
+  /** @throws {RaiaError} INVALID_ARGUMENT for what is no handle, or stands twice; INVALID_OPTION, since a pool has no options */
   constructor(actors: Iterable<A>, deps: PoolDependencies = engine) {
+    if (deps !== engine && !("settled" in deps)) refuseOptions("ActorPool", deps);
+    if (typeof actors !== "object" || actors === null || !(Symbol.iterator in actors))
+      throw invalid("constructor", "it takes an array of actors");
     this.#deps = deps;
     for (const actor of actors) this.push(actor);
   }
@@ -94,6 +99,7 @@ export class ActorPool<A extends object, R = unknown> {
    * @throws what the actor threw; {RaiaError} GET_TIMEOUT, and then the result can still be taken; INVALID_ARGUMENT when there is none
    */
   async getNext(options: GetOptions = {}): Promise<R> {
+    checkWaitOptions("get", options);
     const [first] = this.#submitted;
     if (first === undefined) throw invalid("getNext", "there is no result left to take: ask hasNext() first");
     this.#submitted.delete(first);
@@ -110,6 +116,7 @@ export class ActorPool<A extends object, R = unknown> {
 
   /** The next result that is ready, of whatever value. @throws as `getNext` */
   async getNextUnordered(options: GetOptions = {}): Promise<R> {
+    checkWaitOptions("get", options);
     if (this.#submitted.size === 0) throw invalid("getNextUnordered", "there is no result left to take: ask hasNext() first");
     const taken = await this.#whenTaken(() => {
       for (const work of this.#submitted) if (work.isDone && this.#submitted.delete(work)) return work;

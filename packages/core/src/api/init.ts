@@ -5,6 +5,7 @@ import type { ResourceOptions } from "../base/resources.ts";
 import { currentRuntime, setProcessRuntime } from "../worker/task-context.ts";
 import type { EndCode } from "../worker/calls/call.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
+import { checkEnvironment } from "./environment.ts";
 import type { RuntimeEnvOptions } from "./option-types.ts";
 import { checkInitOptions } from "./options.ts";
 import { mergeRuntimeEnv, ownRuntimeEnv, setOwnRuntimeEnv } from "./runtime-env.ts";
@@ -74,9 +75,10 @@ export interface InitInfo {
 export async function init(options: InitOptions = {}): Promise<InitInfo> {
   const { ignoreReinitError, runtimeEnv, ...driverOptions }: InitOptions = checkInitOptions(options);
   if (driver !== undefined && ignoreReinitError !== true) throw new RaiaError("ALREADY_INITIALIZED", {});
-  if (driver === undefined && runtimeEnv !== undefined) setOwnRuntimeEnv(mergeRuntimeEnv(ownRuntimeEnv(), runtimeEnv, process.env));
-  lostCluster = undefined;
+  const ownEnv = driver === undefined && runtimeEnv !== undefined ? mergeRuntimeEnv(ownRuntimeEnv(), runtimeEnv, process.env) : undefined;
   const started = driver ?? start(driverOptions);
+  lostCluster = undefined;
+  if (ownEnv !== undefined) setOwnRuntimeEnv(ownEnv);
   try {
     await started.joined;
   } catch (error) {
@@ -92,6 +94,7 @@ export async function init(options: InitOptions = {}): Promise<InitInfo> {
 }
 
 function start(options: DriverOptions): Driver {
+  checkEnvironment(process.env);
   if (startDriver === undefined) throw new RaiaError("NOT_INITIALIZED", { reason: "import the package by its name, not by its parts" });
   const started = startDriver(options, (error) => {
     if (driver === started) {

@@ -47,5 +47,9 @@ export const MAX_QUEUE_WAITERS = 100_000;
 /** Items in a `Queue` that was given no size: its actor holds them in its heap. */
 export const MAX_QUEUE_ITEMS = 10_000_000;
 
+/** Bytes of shared memory for objects: the least that its table of blocks is made for, and the most that it can count. */
+export const MIN_STORE_BYTES = 1_048_576;
+export const MAX_STORE_BYTES = 17_592_186_044_416;
+
 /** Control keeps the code of a detached actor for as long as the actor lives. */
 export const MAX_DETACHED_CODE_BYTES = 10_485_760;

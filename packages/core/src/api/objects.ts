@@ -4,10 +4,10 @@ import type { ObjectEntry } from "../worker/objects/object-entry.ts";
 import type { WaitOptions } from "../worker/objects/object-reader.ts";
 import { type GetOptions, ObjectRef } from "../worker/objects/object-ref.ts";
 import { ObjectRefStream } from "../worker/objects/object-stream.ts";
-import { checkCallOptions } from "./call-options.ts";
+import { checkWaitOptions } from "../worker/objects/wait-options.ts";
+import { checkCallOptions, refuseOptions } from "./call-options.ts";
 import { creationSite } from "./creation-site.ts";
 import { existingRuntime, needRuntime } from "./init.ts";
-import { invalidOption } from "./option-rules.ts";
 
 /** The values behind refs: of one, of an array in its order, or of a record under its keys. */
 export type Values<R> = R extends ObjectRef<infer T> ? T : { -readonly [K in keyof R]: R[K] extends ObjectRef<infer T> ? T : never };
@@ -19,6 +19,8 @@ export type Values<R> = R extends ObjectRef<infer T> ? T : { -readonly [K in key
  * @throws {RaiaError} UNSERIALIZABLE, STORE_FULL
  */
 export function put<T>(value: T): ObjectRef<T> {
+  // No parameter, so that `values.map(put)` stays right: the index is no option.
+  if (arguments.length > 1) refuseOptions("put", arguments[1]);
   if (ObjectRef.isRef(value)) throw new RaiaError("INVALID_ARGUMENT", { call: "put", reason: "the value is a ref already" });
   return needRuntime().objects.put(value, creationSite(put));
 }
@@ -41,7 +43,7 @@ export async function get<const R extends ObjectRef | readonly ObjectRef[] | Rea
     });
   }
   if (Array.isArray(refs)) {
-    if (refs.length === 0) return [] as Values<R>;
+    if (refs.length === 0) return noValues([], options);
     const entries = refs.map((ref) => ObjectRef.entryOf(ref));
     return (await existingRuntime().reader.getAll(entries, options)) as Values<R>;
   }
@@ -52,14 +54,16 @@ export async function get<const R extends ObjectRef | readonly ObjectRef[] | Rea
       got: Object.prototype.toString.call(refs),
     });
   const names = Object.keys(refs);
-  const values =
-    names.length === 0
-      ? []
-      : await existingRuntime().reader.getAll(
-          Object.values(refs).map((ref) => ObjectRef.entryOf(ref)),
-          options,
-        );
+  if (names.length === 0) return noValues({}, options);
+  const entries = Object.values(refs).map((ref) => ObjectRef.entryOf(ref));
+  const values = await existingRuntime().reader.getAll(entries, options);
   return Object.fromEntries(names.map((name, index) => [name, values[index]])) as Values<R>;
+}
+
+/** Of no refs: nothing is asked, but options are wrong even then. */
+function noValues<V>(empty: object, options: GetOptions | undefined): V {
+  if (options !== undefined) checkWaitOptions("get", options);
+  return empty as V;
 }
 
 /**
@@ -68,7 +72,7 @@ export async function get<const R extends ObjectRef | readonly ObjectRef[] | Rea
  * @returns at most `numReturns` ready ones, and the rest; both in the order of `refs`
  */
 export async function wait<R extends ObjectRef>(refs: readonly R[], options: WaitOptions = {}): Promise<{ ready: R[]; pending: R[] }> {
-  if (!isOptions(options)) throw invalidOption("options", options, "must be a record");
+  checkWaitOptions("wait", options);
   const { numReturns = 1 } = options;
   if (!isList(refs)) throw new RaiaError("INVALID_ARGUMENT", { call: "wait", expected: "an array of refs" });
   if (!Number.isInteger(numReturns) || numReturns < 1 || numReturns > refs.length) {
@@ -104,10 +108,6 @@ function isList(value: unknown): value is readonly unknown[] {
   return Array.isArray(value);
 }
 
-function isOptions(value: unknown): boolean {
-  return typeof value === "object" && value !== null;
-}
-
 /** A promise, a Map or an instance has no keys that would be refs: it would pass for a record of none. */
 function isRecord(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -116,6 +116,7 @@ function isRecord(value: object): boolean {
 
 /** Drops the values now, though refs remain: reading them rejects with OBJECT_FREED. */
 export function free(refs: ObjectRef | readonly ObjectRef[]): void {
+  if (arguments.length > 1) refuseOptions("free", arguments[1]);
   const list = ObjectRef.isRef(refs) ? [refs] : refs;
   if (!isList(list)) throw new RaiaError("INVALID_ARGUMENT", { call: "free", expected: "a ref or an array of refs" });
   existingRuntime().objects.free(list.map((ref) => ObjectRef.entryOf(ref)));

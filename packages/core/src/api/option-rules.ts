@@ -4,6 +4,7 @@
  */
 import { RaiaError } from "../base/errors.ts";
 import { type Labels, parseLabels, parseLabelSelector } from "../base/labels.ts";
+import { nearestName } from "../base/nearest-name.ts";
 import { parseNodeResources, parseResources } from "../base/resources.ts";
 import {
   MAX_BACKPRESSURE_ITEMS,
@@ -15,14 +16,15 @@ import {
   MAX_RETURNS,
   MAX_TIMEOUT_MS,
 } from "./limits.ts";
-import { nearestName } from "./nearest-name.ts";
 
 /** @param option the name as the user wrote it, with its path: `methods.add.numReturns` */
 export type Rule = (value: unknown, option: string) => unknown;
 export type Rules = { readonly [option: string]: Rule };
 
-export function invalidOption(option: string, value: unknown, rule: string): RaiaError {
-  return new RaiaError("INVALID_OPTION", { option, value: show(value), rule: `${option} ${rule}` });
+/** @param nearest of the values that are allowed, the one that was probably meant */
+export function invalidOption(option: string, value: unknown, rule: string, nearest?: string): RaiaError {
+  const meant = nearest === undefined ? "" : `; did you mean ${nearest}?`;
+  return new RaiaError("INVALID_OPTION", { option, value: show(value), rule: `${option} ${rule}${meant}`, nearest });
 }
 
 const MAX_SHOWN_CHARS = 100;
@@ -48,11 +50,21 @@ export function checkRecord(value: unknown, option: string, rules: Rules, expect
   return kept;
 }
 
-export function unknownOption(path: string, name: string, known: readonly string[], note?: string): RaiaError {
+/**
+ * @param note says all that there is to say, in place of the nearest name
+ * @param missing what is not there
+ */
+export function unknownOption(
+  path: string,
+  name: string,
+  known: readonly string[],
+  note?: string,
+  missing = "there is no such option",
+): RaiaError {
   const nearest = note === undefined ? nearestName(name, known) : undefined;
   return new RaiaError("INVALID_OPTION", {
     option: path.slice(0, MAX_NAME_CHARS),
-    rule: note ?? (nearest === undefined ? "there is no such option" : `there is no such option; did you mean ${nearest}?`),
+    rule: note ?? (nearest === undefined ? missing : `${missing}; did you mean ${nearest}?`),
     nearest,
   });
 }
@@ -145,9 +157,9 @@ export const text: Rule = (value, option) => {
 
 export function oneOf(...words: readonly string[]): Rule {
   return (value, option) => {
-    if (typeof value !== "string" || !words.includes(value))
-      throw invalidOption(option, value, `must be ${words.map((word) => `"${word}"`).join(" or ")}`);
-    return value;
+    if (typeof value === "string" && words.includes(value)) return value;
+    const nearest = typeof value === "string" ? nearestName(value, words) : undefined;
+    throw invalidOption(option, value, `must be ${words.map((word) => `"${word}"`).join(" or ")}`, nearest);
   };
 }
 

@@ -5,6 +5,7 @@ import {
   checkActorAsWhole,
   checkActorOptions,
   checkInitOptions,
+  checkMapOptions,
   checkMethodOptions,
   checkTaskOptions,
   normalActorOptions,
@@ -182,6 +183,9 @@ test("options of an actor must fit one another when it is made", () => {
   assert.equal(refused(() => checkActorAsWhole(grouped)).facts["option"], "methods.read.concurrencyGroup");
   refused(() => checkActorOptions({ methods: { read: { signal: AbortSignal.abort() } } }));
   refused(() => checkActorOptions({ lifetime: "forever" }));
+  assert.match(refused(() => checkTaskOptions({ isolation: "shard" })).message, /did you mean shared\?/);
+  assert.equal(refused(() => checkMapOptions({ concurency: 2 })).facts["nearest"], "concurrency");
+  assert.match(refused(() => checkInitOptions({ objectStoreMemory: 1 })).message, /from 1048576 to 17592186044416/);
 });
 
 test("a method's options stand above those of its class", () => {

@@ -4,7 +4,7 @@
  */
 import { isDeviceResource, parseResources, type ResourceOptions, type ResourceSet } from "../base/resources.ts";
 import type { Strategy, WorkerDemand } from "../messages/common.ts";
-import { MAX_MAP_BATCH, MAX_MAP_CONCURRENCY } from "./limits.ts";
+import { MAX_MAP_BATCH, MAX_MAP_CONCURRENCY, MAX_STORE_BYTES, MIN_STORE_BYTES } from "./limits.ts";
 import {
   backpressureItems,
   checkRecord,
@@ -103,7 +103,7 @@ const rules = {
     labels: nodeLabels,
     address: text,
     namespace: name,
-    objectStoreMemory: whole(1, Number.MAX_SAFE_INTEGER),
+    objectStoreMemory: whole(MIN_STORE_BYTES, MAX_STORE_BYTES),
     spillDirectory: text,
     logToDriver: truth,
     ignoreReinitError: truth,

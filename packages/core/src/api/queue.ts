@@ -6,7 +6,8 @@ import { RaiaError } from "../base/errors.ts";
 import { brand, type GetOptions, type ObjectRef } from "../worker/objects/object-ref.ts";
 import { kill } from "./actor-class.ts";
 import { MAX_QUEUE_ITEMS, MAX_QUEUE_WAITERS } from "./limits.ts";
-import { checkRecord, durationMs, type Rules, whole } from "./option-rules.ts";
+import { checkCallOptions } from "./call-options.ts";
+import { checkRecord, type Rules, whole } from "./option-rules.ts";
 import type { ActorOptions } from "./option-types.ts";
 import { type Boxed, QueueActor } from "./queue-actor.ts";
 import { remote } from "./remote.ts";
@@ -27,7 +28,7 @@ export interface QueueWaitOptions {
 }
 
 /** What the actor may be asked for is said by its own rules. */
-const rules: Rules = { maxSize: whole(0, MAX_QUEUE_ITEMS), actorOptions: (options) => options };
+export const queueRules: Rules = { maxSize: whole(0, MAX_QUEUE_ITEMS), actorOptions: (options) => options };
 
 export class Queue<T> {
   readonly #actor: ActorHandle<QueueActor>;
@@ -35,7 +36,7 @@ export class Queue<T> {
 
   /** Makes a queue. @throws {RaiaError} INVALID_OPTION */
   constructor(options: QueueOptions = {}) {
-    checkRecord(options, "", rules, "a record");
+    checkRecord(options, "", queueRules, "a record");
     const { maxSize = 0, actorOptions } = options;
     const made = madeQueues.get(options);
     this.maxSize = maxSize;
@@ -52,14 +53,18 @@ export class Queue<T> {
   }
 
   /** Adds an item, when there is room. @throws {RaiaError} QUEUE_FULL after `timeoutMs`; ACTOR_DIED after `shutdown` */
-  async put(item: T, { timeoutMs, signal }: QueueWaitOptions = {}): Promise<void> {
-    const isPut = await this.#call((wait) => this.#actor.put.options(wait).remote([item], checkedTime(timeoutMs)), signal);
+  async put(item: T, options: QueueWaitOptions = {}): Promise<void> {
+    checkCallOptions("queueWait", options);
+    const { timeoutMs, signal } = options;
+    const isPut = await this.#call((wait) => this.#actor.put.options(wait).remote([item], timeoutMs), signal);
     if (!isPut) throw this.#full(1, timeoutMs);
   }
 
   /** Takes the oldest item, when there is one. @throws {RaiaError} QUEUE_EMPTY after `timeoutMs`; ACTOR_DIED after `shutdown` */
-  async get({ timeoutMs, signal }: QueueWaitOptions = {}): Promise<T> {
-    const box = await this.#call((wait) => this.#actor.get.options(wait).remote(checkedTime(timeoutMs)), signal);
+  async get(options: QueueWaitOptions = {}): Promise<T> {
+    checkCallOptions("queueWait", options);
+    const { timeoutMs, signal } = options;
+    const box = await this.#call((wait) => this.#actor.get.options(wait).remote(timeoutMs), signal);
     if (box === undefined) throw new RaiaError("QUEUE_EMPTY", { timeoutMs });
     return box[0] as T;
   }
@@ -77,6 +82,7 @@ export class Queue<T> {
 
   /** Adds all items in their order if there is room for all now, and otherwise none. @throws {RaiaError} QUEUE_FULL */
   async putNowaitBatch(items: readonly T[]): Promise<void> {
+    if (!Array.isArray(items)) throw new RaiaError("INVALID_ARGUMENT", { call: "Queue.putNowaitBatch", expected: "an array of items" });
     const boxes = items.map((item): Boxed => [item]);
     if (!(await this.#actor.putNowait.remote(boxes).get())) throw this.#full(items.length, undefined);
   }
@@ -126,11 +132,6 @@ function newActor(maxSize: number, options: QueueOptions["actorOptions"]): Actor
     concurrencyGroups: { readers: MAX_QUEUE_WAITERS, writers: MAX_QUEUE_WAITERS },
     methods: { get: { concurrencyGroup: "readers" }, put: { concurrencyGroup: "writers" } },
   }).remote(maxSize);
-}
-
-function checkedTime(timeoutMs: number | undefined): number | undefined {
-  if (timeoutMs !== undefined && timeoutMs !== 0) durationMs(timeoutMs, "timeoutMs");
-  return timeoutMs;
 }
 
 // -- as a value

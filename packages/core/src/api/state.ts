@@ -6,11 +6,12 @@ import { ObjectRef } from "../worker/objects/object-ref.ts";
 import type { ObjectState, TaskState } from "../worker/state/state-rows.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { isActorHandle, recordOf } from "./actor-class.ts";
-import { checkCallOptions } from "./call-options.ts";
+import { checkCallOptions, refuseOptions } from "./call-options.ts";
 import { existingRuntime } from "./init.ts";
 
 /** The processes of the cluster: workers and drivers. */
 export async function listWorkers(): Promise<readonly WorkerState[]> {
+  refuseOptions("listWorkers", arguments[0]);
   return (await joined()).state.workers();
 }
 
@@ -33,10 +34,12 @@ export async function listObjects(options?: Limited): Promise<readonly ObjectSta
 }
 
 export async function listJobs(): Promise<readonly JobState[]> {
+  refuseOptions("listJobs", arguments[0]);
   return (await joined()).state.jobs();
 }
 
 export async function nodes(): Promise<readonly NodeState[]> {
+  refuseOptions("nodes", arguments[0]);
   return (await joined()).state.nodes();
 }
 

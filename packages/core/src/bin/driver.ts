@@ -16,6 +16,7 @@ import { receiverLaunchFlags } from "../values/module-launch.ts";
 import type { Identity } from "../wire/connection.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
+import { memoryThresholdOf, modeOf } from "../api/environment.ts";
 import type { Driver, DriverOptions } from "../api/init.ts";
 import { type ClusterAddress, clusterAddress } from "./cluster-address.ts";
 import { endHead, startHead } from "./head-process.ts";
@@ -26,7 +27,7 @@ import { installRemoteValues } from "../api/remote-value-codecs.ts";
 
 export function startDriver(options: DriverOptions, lost: (error: RaiaError) => void): Driver {
   enableYoungCollection();
-  if ((options.mode ?? process.env["RAIA_MODE"]) === "inProcess") return startInProcess(options);
+  if ((options.mode ?? modeOf(process.env)) === "inProcess") return startInProcess(options);
   const address = clusterAddress(options.address, process.env);
   // Without a session that stands there is nothing to ask: the cluster starts in this very turn.
   if (address.kind === "local" || (address.kind === "any" && !mayStand())) return drive(options, lost, startLocal(options));
@@ -116,6 +117,7 @@ function startLocal(options: DriverOptions): Place {
     parentPid: process.pid,
     objectStoreMemory,
     spillDirectory,
+    memoryKillAbove: memoryThresholdOf(process.env),
     prestart: undefined,
     resources,
     labels,

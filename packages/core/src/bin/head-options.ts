@@ -16,8 +16,8 @@ export interface HeadOptions {
   /** Bytes of the object arena. Default: 30 % of memory. */
   readonly objectStoreMemory: number | undefined;
   readonly spillDirectory: string | undefined;
-  /** Share of memory above which a worker is ended, 0 to 1. Default 0.95; RAIA_MEMORY_USAGE_THRESHOLD. */
-  readonly memoryKillAbove?: number | undefined;
+  /** Share of memory above which a worker is ended, 0 to 1. Default 0.95. */
+  readonly memoryKillAbove: number | undefined;
   readonly prestart: number | undefined;
   readonly resources: ResourceOptions;
   readonly labels: Labels;
@@ -42,5 +42,9 @@ export function headOptionsFrom(env: NodeJS.ProcessEnv): HeadOptions {
   const text = env[VARIABLE];
   if (text === undefined)
     throw new RaiaError("CLUSTER_START_FAILED", { reason: `${VARIABLE} is not set: the head is started by init() or raia start` });
-  return JSON.parse(text) as HeadOptions;
+  try {
+    return JSON.parse(text) as HeadOptions;
+  } catch (cause) {
+    throw new RaiaError("CLUSTER_START_FAILED", { variable: VARIABLE, reason: "it is not what starts a head" }, { cause });
+  }
 }

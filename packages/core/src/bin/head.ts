@@ -1,6 +1,6 @@
 /** Wires the head from its parts: arena, store, node and control, on one socket of the session. */
-import { closeSync, mkdirSync, writeSync } from "node:fs";
-import { basename, join } from "node:path";
+import { closeSync, existsSync, mkdirSync, writeSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { type Clock, realClock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import { newNodeId, newWorkerId } from "../base/ids.ts";
@@ -105,7 +105,7 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
       if (peerAddress !== address) connection.onClosed(() => session.removeSocket(peerAddress));
     },
   });
-  watchMemory({ node, clock, probe, kernelKills, killAbove: options.memoryKillAbove ?? thresholdOf(process.env) });
+  watchMemory({ node, clock, probe, kernelKills, killAbove: options.memoryKillAbove });
   node.prestart(options.prestart ?? capacity.cpus, options.launch.execArgv, options.launch.cwd, early?.workerId);
   await endpoint.listen();
   await node.joinControl(endpoint, address);
@@ -136,12 +136,6 @@ function watchMemory({ node, clock, probe, kernelKills, killAbove }: MemoryWatch
   void memoryLoop(deps, killAbove === undefined ? {} : { killAbove }, new AbortController().signal);
 }
 
-function thresholdOf(env: NodeJS.ProcessEnv): number | undefined {
-  const text = env["RAIA_MEMORY_USAGE_THRESHOLD"];
-  const share = Number(text);
-  return text !== undefined && share > 0 && share <= 1 ? share : undefined;
-}
-
 interface MemoryWatch {
   readonly node: NodeServer;
   readonly clock: Clock;
@@ -150,11 +144,18 @@ interface MemoryWatch {
   readonly killAbove: number | undefined;
 }
 
+/** Level by level: `recursive` never returns where the system says of a parent that is there that it is not, as under /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+}
+
 /** Where a user chose the place, a directory of the session's own in it: two clusters must not meet there. */
 function makeSpillDirectory(chosen: string | undefined, sessionPath: string): string {
-  const path = chosen === undefined ? join(sessionPath, "spill") : join(chosen, `raia-spill-${basename(sessionPath)}`);
+  const path = chosen === undefined ? join(sessionPath, "spill") : join(resolve(chosen), `raia-spill-${basename(sessionPath)}`);
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new RaiaError("CLUSTER_START_FAILED", { reason: "the spill directory cannot be made", path, errno: code }, { cause: error });

@@ -1,5 +1,6 @@
 /** Looks at a cluster from outside: no job, no arena, no socket of its own. */
 import { join } from "node:path";
+import { checkEnvironment } from "../api/environment.ts";
 import { realClock } from "../base/clock.ts";
 import { newWorkerId } from "../base/ids.ts";
 import { realRandom } from "../base/random.ts";
@@ -22,6 +23,7 @@ export interface Observer {
  * @throws {RaiaError} CLUSTER_NOT_FOUND with who asked for it and why it cannot be
  */
 export async function observeCluster(address?: string): Promise<Observer> {
+  checkEnvironment(process.env);
   const meant = clusterAddress(address, process.env);
   // Who only looks starts nothing: a new cluster would have nothing to show.
   const isAny = meant.kind === "any" || meant.kind === "local";

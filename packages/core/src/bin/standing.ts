@@ -1,13 +1,15 @@
 /** Clusters that stand by themselves on this machine: started, found and stopped by the command line, joined by drivers. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { checkEnvironment, memoryThresholdOf } from "../api/environment.ts";
+import { checkInitOptions } from "../api/options.ts";
 import { realClock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import { newWorkerId } from "../base/ids.ts";
-import { type Labels, parseLabels } from "../base/labels.ts";
+import type { Labels } from "../base/labels.ts";
 import { isSameProcess, processMark } from "../base/process-mark.ts";
 import { realRandom } from "../base/random.ts";
-import { parseNodeResources, type ResourceOptions } from "../base/resources.ts";
+import type { ResourceOptions } from "../base/resources.ts";
 import { type FoundSession, findSessions, makeSessionDirectory, removeStaleSessions } from "../base/session-directory.ts";
 import { sessionNames, sessionRoots } from "../base/session-roots.ts";
 import { pruneLogs } from "../base/session-logs.ts";
@@ -54,8 +56,8 @@ export async function startStanding({
   ...resources
 }: StandingOptions): Promise<StandingCluster> {
   // What the head would refuse is refused here, where somebody reads it.
-  parseNodeResources(resources);
-  parseLabels(labels);
+  checkEnvironment(process.env);
+  checkInitOptions({ ...resources, objectStoreMemory, spillDirectory, labels });
   const [other] = await findStanding();
   if (other !== undefined) {
     throw new RaiaError("CLUSTER_START_FAILED", {
@@ -73,6 +75,7 @@ export async function startStanding({
     parentPid: undefined,
     objectStoreMemory,
     spillDirectory,
+    memoryKillAbove: memoryThresholdOf(process.env),
     prestart: undefined,
     resources,
     labels,

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import test, { after, before } from "node:test";
 import {
+  ActorPool,
   cancel,
   free,
   get,
@@ -10,8 +11,11 @@ import {
   init,
   kill,
   listActors,
+  listJobs,
   listObjects,
   listTasks,
+  listWorkers,
+  nodes,
   put,
   Queue,
   registerContext,
@@ -54,6 +58,20 @@ test("cancel, wait, free and get take refs and options of theirs", async () => {
   const misspelt: object = { forc: true };
   assert.throws(() => cancel(ref, misspelt), { code: "INVALID_OPTION", message: /did you mean force/ });
   assert.throws(() => cancel(ref, { recursive: 1 as never }), { code: "INVALID_OPTION" });
+  const bogus: object = { bogus: 1 };
+  const putAny: (value: unknown, options?: object) => unknown = put;
+  assert.throws(() => putAny(1, bogus), { code: "INVALID_OPTION", message: /option=bogus rule=put has no options/ });
+  assert.equal([1, 2].map(put).length, 2);
+  const freeAny: (refs: never[], options?: object) => void = free;
+  assert.throws(() => freeAny([], bogus), { code: "INVALID_OPTION", message: /free has no options/ });
+  const timeout: object = { timeout: 5 };
+  for (const refs of [ref, [ref], [], {}]) {
+    await assert.rejects(get(refs as never, timeout), { code: "INVALID_OPTION", message: /did you mean timeoutMs/ });
+    await assert.rejects(get(refs as never, 5 as never), { code: "INVALID_OPTION" });
+    await assert.rejects(get(refs as never, { numReturns: 1 } as never), { code: "INVALID_OPTION", message: /get has timeoutMs, signal/ });
+  }
+  await assert.rejects(ref.get(timeout), { code: "INVALID_OPTION", message: /did you mean timeoutMs/ });
+  await assert.rejects(wait([ref], { num_returns: 1 } as never), { code: "INVALID_OPTION", message: /did you mean numReturns/ });
   await assert.rejects(wait([ref], null as never), { code: "INVALID_OPTION" });
   await assert.rejects(wait([ref], 5 as never), { code: "INVALID_OPTION" });
   assert.throws(() => free(5 as never), { code: "INVALID_ARGUMENT", message: /an array of refs/ });
@@ -72,6 +90,32 @@ test("a misspelt size does not make a queue without one", () => {
   assert.throws(() => new Queue({ maxSize: -1 }), { code: "INVALID_OPTION" });
 });
 
+test("a queue's waits and a pool take options of theirs", async () => {
+  const queue = new Queue<number>();
+  const timeout: object = { timeout: 5 };
+  await assert.rejects(queue.put(1, timeout), { code: "INVALID_OPTION", message: /did you mean timeoutMs/ });
+  await assert.rejects(queue.get(timeout), { code: "INVALID_OPTION", message: /did you mean timeoutMs/ });
+  await assert.rejects(queue.get(null as never), { code: "INVALID_OPTION" });
+  await assert.rejects(queue.putNowaitBatch(5 as never), { code: "INVALID_ARGUMENT", message: /an array of items/ });
+  await queue.shutdown();
+
+  assert.throws(() => new ActorPool([], { maxPending: 5 } as never), { code: "INVALID_OPTION", message: /ActorPool has no options/ });
+  assert.throws(() => new ActorPool(5 as never), { code: "INVALID_ARGUMENT" });
+  const pool = new ActorPool([remote(Named).remote()]);
+  pool.submit((actor) => actor.answer.remote(), 1);
+  await assert.rejects(pool.getNext(timeout), { code: "INVALID_OPTION", message: /did you mean timeoutMs/ });
+  await assert.rejects(pool.getNextUnordered(timeout), { code: "INVALID_OPTION", message: /did you mean timeoutMs/ });
+  assert.equal(await pool.getNext(), 42);
+});
+
+test("options of a method that the class has not are refused where they are written", () => {
+  assert.throws(() => remote(Named, { methods: { anser: { numReturns: 2 } } }), {
+    code: "INVALID_OPTION",
+    message: /option=methods\.anser .*did you mean answer\?/,
+  });
+  assert.throws(() => remote(Named).options({ methods: { anser: {} } }), { code: "INVALID_OPTION" });
+});
+
 test("listings refuse a limit that is none", async () => {
   for (const list of [listTasks, listActors, listObjects]) {
     for (const limit of ["x", -1, 1.5, Number.NaN, 2 ** 32])
@@ -80,6 +124,10 @@ test("listings refuse a limit that is none", async () => {
     const misspelt: object = { limits: 5 };
     await assert.rejects(list(misspelt), { code: "INVALID_OPTION", message: /did you mean limit/ });
     assert.ok(Array.isArray(await list({ limit: 5 })));
+  }
+  for (const list of [listWorkers, listJobs, nodes]) {
+    const any: (options: object) => Promise<unknown> = list;
+    await assert.rejects(any({ limit: 5 }), { code: "INVALID_OPTION", message: /has no options/ });
   }
 });
 

@@ -92,7 +92,7 @@ export class ObjectReader {
   }
 
   async #getSlow(entries: readonly ObjectEntry[], options: GetOptions | undefined): Promise<unknown[]> {
-    if (options !== undefined) checkWaitOptions(options);
+    if (options !== undefined) checkWaitOptions("get", options);
     const waits = this.#enterWait(entries);
     // The entries stay alive while somebody waits for them, even if the caller has dropped the refs.
     for (const entry of entries) this.#table.hold(entry);
@@ -194,7 +194,7 @@ export class ObjectReader {
 
   /** Resolves once `numReturns` of them are ready, or the time is up. */
   async wait(entries: readonly ObjectEntry[], options: WaitOptions): Promise<void> {
-    checkWaitOptions(options);
+    checkWaitOptions("wait", options);
     let missing = options.numReturns ?? 1;
     for (let i = 0; i < entries.length && missing > 0; i++) if ((entries[i] as ObjectEntry).isSettled) missing--;
     if (missing === 0) return;
