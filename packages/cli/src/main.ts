@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { Command, Option } from "commander";
-import { bytes, count, keyValues, number } from "./arguments.ts";
+import { bytes, count, keyValues, number, text } from "./arguments.ts";
 import type { ListOptions } from "./commands/list.ts";
 import type { MemoryOptions } from "./commands/memory.ts";
 import type { StartOptions } from "./commands/start.ts";
@@ -27,7 +27,10 @@ const program = new Command("raia")
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_MISUSE));
 
 const address = () =>
-  new Option("--address <path>", "session directory of the cluster (default: RAIA_ADDRESS, else this user's standing one)");
+  new Option("--address <path>", "session directory of the cluster (default: RAIA_ADDRESS, else this user's standing one)").argParser(text);
+
+// Before anything is started, stopped or written: a slip in a variable would mean another cluster.
+program.hook("preAction", async () => (await import("@raia/core/cluster")).checkEnvironment(process.env));
 
 program
   .command("start")
@@ -39,7 +42,7 @@ program
   .option("--resources <json>", 'other resources, as {"name": count}')
   .option("--labels <labels>", "labels of the node, as key=value,key=value", keyValues)
   .option("--object-store-memory <size>", "shared memory for objects (default: 30 % of memory)", bytes)
-  .option("--spill-directory <path>", "where objects go when shared memory is full (default: in the session's directory)")
+  .option("--spill-directory <path>", "where objects go when shared memory is full (default: in the session's directory)", text)
   .option("--block", "stay until the cluster ends; Ctrl-C ends it")
   .action(async (options: StartOptions) => (await import("./commands/start.ts")).start(options));
 
@@ -64,7 +67,7 @@ program
   .option(
     "--filter <condition>",
     "only rows with key=value, or without it: key!=value; may be given again",
-    (text, all: string[]) => [...all, text],
+    (condition, all: string[]) => [...all, condition],
     [],
   )
   .addOption(address())
@@ -80,25 +83,25 @@ program
 program
   .command("timeline")
   .description("write what happened to tasks as a trace for chrome://tracing or ui.perfetto.dev")
-  .option("--output <file>", "where to write it", "raia-timeline.json")
-  .option("--job <id>", "of one job only")
+  .option("--output <file>", "where to write it", text, "raia-timeline.json")
+  .option("--job <id>", "of one job only", text)
   .addOption(address())
   .action(async (options: TimelineOptions) => (await import("./commands/timeline.ts")).timeline(options));
 
 program
   .command("explain")
   .description("say why a task, an object or an actor stands as it does")
-  .argument("<id>", "as raia list shows it")
+  .argument("<id>", "as raia list shows it", text)
   .addOption(address())
   .action(async (id: string, options: AddressOption) => (await import("./commands/explain.ts")).explain(id, options));
 
 program
   .command("microbenchmark")
   .description("Ray's microbenchmark, against what the machine allows")
-  .option("--only <row>", "rows whose name contains this, or of this number")
+  .option("--only <row>", "rows whose name contains this, or of this number", text)
   .option("--json", "print JSON")
   .option("--quick", "shorter rounds")
-  .option("--compare <system>", "ray: run Ray's own and print both")
+  .addOption(new Option("--compare <system>", "ray: run Ray's own and print both").choices(["ray"]))
   .action(async (options: MicrobenchmarkOptions) => {
     const { microbenchmark } = await import("./microbenchmark/microbenchmark.ts");
     await microbenchmark(options, (line) => process.stdout.write(`${line}\n`));

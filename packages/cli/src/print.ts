@@ -11,8 +11,14 @@ export function note(line: string): void {
 }
 
 export function fail(error: unknown): never {
-  note(error instanceof Error ? error.message : String(error));
-  process.exit(1);
+  note(oneLine(error instanceof Error ? error.message : String(error)));
+  // By its field: the class would load the engine, and help and errors cost no more than they need.
+  process.exit((error as { code?: unknown } | undefined)?.code === "INVALID_OPTION" ? EXIT_MISUSE : 1);
+}
+
+/** The end of a log, for one, has lines of its own. */
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, " | ");
 }
 
 /** The command was called wrongly. */
@@ -21,12 +27,14 @@ export function misuse(text: string): never {
   process.exit(EXIT_MISUSE);
 }
 
-/** `raia list tasks | head` closes the pipe early: that is no failure. */
+/** `raia list tasks | head` closes the pipe early: that is no failure. Where errors go may be the same pipe. */
 export function endQuietlyWhenNobodyReads(): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0);
-    throw error;
-  });
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit();
+      throw error;
+    });
+  }
 }
 
 /** Columns as wide as their widest cell, two blanks between; figures to the right. */

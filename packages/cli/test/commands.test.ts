@@ -36,8 +36,16 @@ interface Outcome {
   readonly err: string;
 }
 
-function launch(args: readonly string[]): { child: ChildProcess; outcome: Promise<Outcome>; says: (text: string) => Promise<void> } {
-  const child = spawn(process.execPath, args, { env, cwd: directory, stdio: ["ignore", "pipe", "pipe"], timeout: COMMAND_MS });
+function launch(
+  args: readonly string[],
+  more: NodeJS.ProcessEnv = {},
+): { child: ChildProcess; outcome: Promise<Outcome>; says: (text: string) => Promise<void> } {
+  const child = spawn(process.execPath, args, {
+    env: { ...env, ...more },
+    cwd: directory,
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: COMMAND_MS,
+  });
   running.add(child);
   const said = { out: "", err: "" };
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (said.out += text));
@@ -81,10 +89,55 @@ test("raia: version, help, and exit code 2 with the way out for a wrong call", a
     [["list", "tasks", "--format", "xml"], /table, json/],
     [["list", "tasks", "--limit", "0"], /--limit.*'0'.*whole number/],
     [["list", "tasks", "--filter", "state"], /key=value/],
+    [["start", "--head", "--object-store-memory", "1"], /--object-store-memory 1: must be a whole number from 1048576 to/],
+    [["start", "--head", "--memory", "9".repeat(30)], /--memory.*more than any machine has/],
+    [["start", "--head", "--num-cpus", "1e300"], /--num-cpus 1e\+300: is too large/],
+    [["start", "--head", "--num-gpus", "0.5"], /--num-gpus 0\.5: must have whole devices/],
+    [["start", "--head", "--resources", '{"CPU": 1}'], /--resources CPU 1: is given with the option numCpus/],
+    [["start", "--head", "--labels", "a b=c"], /--labels "a b": must have keys like/],
+    [["start", "--head", "--spill-directory", ""], /--spill-directory.*must not be empty/],
+    [["start", "--head", "now"], /too many arguments/],
+    [["status", "--address", ""], /--address.*must not be empty/],
+    [["status", "--adress", "/x"], /unknown option '--adress'.*\n?.*--address/],
+    [["explain", ""], /'id'.*must not be empty/],
+    [["timeline", "--output", ""], /--output.*must not be empty/],
+    [["microbenchmark", "--compare", "spark"], /--compare.*Allowed choices are ray/],
+    [["microbenchmark", "--only", "nothing"], /no row has this number or name/],
   ] as const) {
     const { code, out, err } = await raia(...args);
     assert.deepEqual([code, out], [2, ""], `${args.join(" ")}: ${err}`);
     assert.match(err, reason);
+  }
+});
+
+test("raia: a slip in a variable is told before anything is done", async () => {
+  for (const [variable, reason] of [
+    [{ RAIA_MODE: "bogus" }, /RAIA_MODE must be "processes" or "inProcess"/],
+    [{ RAIA_MEMORY_USAGE_THRESHOLD: "x" }, /RAIA_MEMORY_USAGE_THRESHOLD must be a number above 0/],
+    [{ RAIA_TMP_DIR: directory }, /RAIA_TMP_DIR.*did you mean RAIA_TMPDIR/],
+  ] as const) {
+    const { code, out, err } = await launch([command, "stop"], variable).outcome;
+    assert.deepEqual([code, out], [2, ""]);
+    assert.match(err, reason);
+  }
+});
+
+test("raia start: what the head refuses is one line, and nothing is left", async () => {
+  await raia("stop");
+  for (const path of ["/dev/null", "/proc/nothing"]) {
+    const { code, out, err } = await raia("start", "--head", "--spill-directory", path);
+    assert.deepEqual([code, out], [1, ""]);
+    assert.match(err, /^raia: \[CLUSTER_START_FAILED\].*the spill directory cannot be made path=\S+ errno=\w+.*\n$/);
+  }
+  assert.ok(await eventually(() => processes().length === 0), processes().join("\n"));
+});
+
+test("raia: a reader that goes away is no failure", async () => {
+  for (const args of [["--help"], ["start", "--help"], ["stop"]]) {
+    const { child, outcome } = launch([command, ...args]);
+    child.stdout?.destroy();
+    const { code, err } = await outcome;
+    assert.deepEqual([code, err], [0, ""], args.join(" "));
   }
 });
 
@@ -144,6 +197,7 @@ test("raia list, memory, timeline, explain: beside a program that works", async 
   assert.deepEqual([running?.["name"], running?.["ownerPid"]], ["sleepy", child.pid]);
   const [actor] = await rows("actors", "--filter", "state=alive");
   assert.deepEqual([actor?.["className"], actor?.["name"]], ["Tally", "hits"]);
+  assert.match((await raia("list", "actors")).out, new RegExp(`^\\w+ +Tally +hits +${job?.["namespace"] as string} +alive`, "m"));
   const [object] = await rows("objects", "--filter", "state=stored");
   assert.equal(object?.["ownerPid"], child.pid);
   assert.equal((await rows("nodes")).length, 1);

@@ -15,24 +15,26 @@ interface Kind {
   /** All that may be filtered; the answer is cut afterwards. */
   read(
     state: Observer["state"],
+    limit: number,
   ): Promise<{ readonly rows: readonly object[]; readonly total?: number; readonly missing?: Parameters<typeof tellMissing>[0] }>;
   /** What the table shows, in this order. */
   readonly columns: readonly string[];
 }
 
-const ALL = { limit: 10_000 } as const;
+/** What is filtered is read before it is cut. */
+const LEAST_READ = 10_000;
 
 const kinds: Readonly<Record<string, Kind>> = {
   tasks: {
-    read: (state) => state.tasks(ALL),
+    read: (state, limit) => state.tasks({ limit }),
     columns: ["taskId", "name", "state", "attempt", "jobId", "ownerPid", "pid", "actorId", "durationMs"],
   },
   actors: {
-    read: (state) => state.actors(ALL),
-    columns: ["actorId", "className", "name", "state", "restarts", "jobId", "pid", "deathCause"],
+    read: (state, limit) => state.actors({ limit }),
+    columns: ["actorId", "className", "name", "namespace", "state", "restarts", "jobId", "pid", "deathCause"],
   },
   objects: {
-    read: (state) => state.objects(ALL),
+    read: (state, limit) => state.objects({ limit }),
     columns: ["objectId", "state", "bytes", "ownerPid", "handles", "borrowers", "pins", "site"],
   },
   workers: {
@@ -45,7 +47,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
   jobs: {
     read: async (state) => ({ rows: await state.jobs() }),
-    columns: ["jobId", "state", "driverPid", "startedAtMs", "entrypoint"],
+    columns: ["jobId", "state", "namespace", "driverPid", "startedAtMs", "entrypoint"],
   },
 };
 
@@ -54,7 +56,7 @@ export async function list(kind: string, { format, limit, filter, ...options }: 
   if (chosen === undefined) misuse(`list ${kind}: there is no such kind; there are ${Object.keys(kinds).join(", ")}`);
   const filters = readFilters(filter);
   await observe(options, async ({ state }) => {
-    const { rows, total = rows.length, missing = [] } = await chosen.read(state);
+    const { rows, total = rows.length, missing = [] } = await chosen.read(state, Math.max(limit, LEAST_READ));
     tellMissing(missing);
     const found = (rows as readonly Row[]).filter((row) => matches(row, filters, chosen.columns));
     const shown = found.slice(0, limit);

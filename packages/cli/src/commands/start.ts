@@ -1,7 +1,8 @@
-import { type StandingCluster, startStanding, stopStanding } from "@raia/core/cluster";
+import { RaiaError, type StandingCluster, startStanding, stopStanding } from "@raia/core/cluster";
 import { fail, misuse, say } from "../print.ts";
 
 export interface StartOptions {
+  readonly head?: boolean;
   readonly numCpus?: number;
   readonly numGpus?: number;
   readonly memory?: number;
@@ -12,7 +13,8 @@ export interface StartOptions {
   readonly block?: boolean;
 }
 
-export async function start({ block = false, resources, ...options }: StartOptions): Promise<void> {
+/** @param head is always there: it is what the command line asks for */
+export async function start({ block = false, head: _head, resources, ...options }: StartOptions): Promise<void> {
   const interruption = new AbortController();
   const interrupt = (): void => interruption.abort();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, interrupt);
@@ -20,13 +22,22 @@ export async function start({ block = false, resources, ...options }: StartOptio
     ...options,
     ...(resources !== undefined && { resources: resourcesOf(resources) }),
     signal: interruption.signal,
-  });
+  }).catch(tellOption);
   say(`Raia is running: process ${cluster.pid}, session ${cluster.path}`);
   say(`Logs are in ${cluster.logsPath}`);
   say("");
   say("Programs of this user join it by themselves, or with RAIA_ADDRESS=auto where they must.");
   say("raia status shows it, raia stop ends it.");
   if (block) await stay(cluster, interruption.signal);
+}
+
+/** An option that the cluster refuses is told by the name that it has here. */
+function tellOption(error: unknown): never {
+  if (!RaiaError.is(error, "INVALID_OPTION")) throw error;
+  const { option, value, rule } = error.facts as { readonly [fact: string]: string };
+  const [name = "", ...path] = `${option}`.split(".");
+  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return misuse([flag, ...path, `${value}: ${rule?.replace(`${option} `, "")}`].join(" "));
 }
 
 async function stay(cluster: StandingCluster, signal: AbortSignal): Promise<void> {
