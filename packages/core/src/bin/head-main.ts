@@ -3,12 +3,13 @@ import { enableCompileCache } from "node:module";
 import { RaiaError } from "../base/errors.ts";
 import { startEarlyWorker } from "./early-worker.ts";
 import { headOptionsFrom } from "./head-options.ts";
+import { withOwnModules } from "./own-modules.ts";
 
 enableCompileCache?.();
 try {
   const options = headOptionsFrom(process.env);
   const early = startEarlyWorker(options);
-  const { runHead } = await import("./head.ts");
+  const { runHead } = await withOwnModules(() => import("./head.ts"));
   await runHead(options, early);
 } catch (error) {
   // The log's end is what the driver shows: what is expected to go wrong is one line there, and a bug its whole stack.
