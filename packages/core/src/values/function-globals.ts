@@ -140,7 +140,8 @@ function registerObject(value: object, path: KnownPath, levels: number): void {
   remember(value, path);
   if (levels === 0) return;
   for (const key of Object.getOwnPropertyNames(value)) {
-    const member = key === "constructor" ? undefined : ownValue(value, key);
+    // Of the program's process alone: a worker has another main module, or none.
+    const member = key === "constructor" || key === "mainModule" ? undefined : ownValue(value, key);
     if (isObject(member))
       registerObject(member, { module: path.module, keys: [...path.keys, key] }, key === "prototype" ? levels : levels - 1);
   }

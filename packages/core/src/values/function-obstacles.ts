@@ -71,6 +71,12 @@ function nativeInstance(name: string, module: string | undefined): Obstruction {
     return { reason: "it is an iterator, which cannot be copied", wayOut: "collect the values into an array first" };
   if (/^Abort(?:Signal|Controller)$/.test(name))
     return { reason: `it is an ${name}`, wayOut: "use the signal of runtimeContext() inside the function, and cancel() outside" };
+  if (module === "node:module" && (name === "Module" || name === module))
+    return {
+      reason: "it is the `module` of a CommonJS file, which belongs to its process",
+      wayOut:
+        "read what you need of it outside the function (const isMain = require.main === module), write exports.x for module.exports.x, or use require, __filename and __dirname, which travel",
+    };
   if (name === "AsyncLocalStorage")
     return {
       reason: "it is an AsyncLocalStorage",

@@ -56,6 +56,13 @@ function octal() {
     })(),
   );
   await trip("own exports", () => exports.callsOwn());
+  for (const [name, fn] of [
+    ["module.exports", () => module.exports.own()],
+    ["module.filename", () => module.filename],
+    ["module.require", () => module.require("node:path").sep],
+    ["require.main", () => require.main === module],
+  ])
+    refused(name, fn, { path: "(anonymous) -> module", reason: "`module` of a CommonJS file" });
   refused("this at the top", () => this, { reason: "`this`" });
   refused("arguments of the wrapper", () => arguments.length, { reason: "arguments" });
   finishTrips();
