@@ -5,6 +5,7 @@
 import { Worker } from "node:worker_threads";
 import type { ThreadCommand, ThreadEvent } from "../node/thread-launcher.ts";
 import { dieWithParent } from "../store/posix.ts";
+import { printAtOnce } from "./output-at-once.ts";
 
 const SIGKILL = 9;
 
@@ -12,6 +13,7 @@ const here = import.meta.url;
 const workerMain = new URL(`../bin/worker-main${here.slice(here.lastIndexOf("."))}`, here);
 
 export function runThreadHost(): void {
+  printAtOnce();
   if (!dieWithParent(SIGKILL, Number(process.env["RAIA_PARENT_PID"]))) process.exit(0);
   const threads = new Map<string, Worker>();
   process.on("message", ({ kind, workerId }: ThreadCommand) => {

@@ -16,6 +16,7 @@ import { SETUP_FAILED_EXIT_CODE } from "../node/start-failures.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
 import { enableYoungCollection } from "./young-collection.ts";
+import { printAtOnce } from "./output-at-once.ts";
 import { setProcessRuntime } from "../worker/task-context.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
 
@@ -29,6 +30,7 @@ export async function runWorker(): Promise<void> {
     RAIA_SETUP_HOOK: setupHook,
   } = process.env;
   enableYoungCollection();
+  if (isMainThread) printAtOnce();
   if (isMainThread && !dieWithParent(SIGKILL, Number(parentPid))) process.exit(0);
   const session = joinSessionDirectory({ env: process.env }, sessionPath);
   // A promise that nobody awaits any more must not take the tasks beside it along.
