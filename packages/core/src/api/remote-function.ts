@@ -157,6 +157,7 @@ export function templateOf(
       ...(options.generatorBackpressure !== undefined && { generatorBackpressure: options.generatorBackpressure }),
       ...(maxCalls > 0 && { maxCalls }),
       ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
+      ...(options.queueTimeoutMs !== undefined && { queueTimeoutMs: options.queueTimeoutMs }),
     },
   };
 }

@@ -31,6 +31,22 @@ export const realClock: Clock = {
   soon: (fn) => void setImmediate(fn),
 };
 
+/** A limit on what others do: what came while this process's own loop stood still is heard before it counts. */
+export function whenHeard(clock: Clock, delayMs: number, fn: () => void): Timer {
+  let isCancelled = false;
+  const timer = clock.after(delayMs, () =>
+    clock.soon(() => {
+      if (!isCancelled) fn();
+    }),
+  );
+  return {
+    cancel: () => {
+      isCancelled = true;
+      timer.cancel();
+    },
+  };
+}
+
 /** Waits `delayMs`; ends early, without an error, when `signal` aborts. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -30,6 +30,7 @@ export const DefineTemplate = message(60, "DefineTemplate", {
   captureRefs: opt(list(RefAddress)),
   runtimeEnv: opt(RuntimeEnv),
   resources: opt(dict(u53)),
+  queueTimeoutMs: opt(f64),
 });
 
 /** A lease or an actor that the owner will push to over this connection. */
@@ -57,6 +58,9 @@ export const StreamStop = message(65, "StreamStop", { channel: u32, slot: u32 })
 /** The owner of a result has taken over the refs inside it: the worker may let go of them. */
 export const ResultRefsTaken = message(66, "ResultRefsTaken", { handover: u53 });
 
+/** Worker to owner: this call of an actor begins now. Told of calls with a time limit. */
+export const CallBegan = message(67, "CallBegan", { channel: u32, slot: u32, sequence: u53 });
+
 export const workerService = service("worker", {
   defineTemplate: oneWay(DefineTemplate),
   openChannel: oneWay(OpenChannel),
@@ -78,6 +82,7 @@ export const workerEvents = service("workerEvents", {
   gaveBack: oneWay(GaveBack),
   channelReady: oneWay(ChannelReady),
   workerRetiring: oneWay(WorkerRetiring),
+  callBegan: oneWay(CallBegan),
 });
 
 /** Node to worker: become this actor. Answered when its constructor is done. */

@@ -150,7 +150,7 @@ export class WorkerRuntime {
     const keepAlive = (isNeeded: boolean): void => deps.keepAlive(isNeeded);
     const submitter = this.#submitter;
     this.calls = new CallIssuer({ cluster, table, writer, results, submitter, owners: this.#owners, events, clock, keepAlive });
-    this.actors = new ActorDirectory({ cluster, table, reader, writer, results, links: this.#links });
+    this.actors = new ActorDirectory({ cluster, table, reader, writer, results, links: this.#links, clock });
     this.explainer = this.#newExplainer();
     this.#ownerServer = new OwnerServer(table, submitter, (entry) => this.explainer.explain(entry));
 

@@ -26,6 +26,8 @@ const left: { readonly [file: string]: readonly string[] } = {
     "kill without noRestart", // another process
     "exitActor: its call", // another process
     "an unnamed actor dies", // another process
+    "limits hold though", // a loop of its own
+    "timeoutMs: a process that stands still", // another process
   ],
   "semantics/call-context": [],
   "semantics/captures": [],

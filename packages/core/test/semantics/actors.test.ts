@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { testCluster } from "@raia/testing/fixtures/cluster";
 import { eventually } from "@raia/testing/fixtures/eventually";
-import { isRaised, note, notes, raise, whenNoted, whenRaised } from "@raia/testing/fixtures/signals";
+import { isRaised, note, notes, raise, spinUntilRaised, whenNoted, whenRaised } from "@raia/testing/fixtures/signals";
 import {
   type ActorHandle,
+  cancel,
   exitActor,
   free,
   get,
@@ -13,6 +14,7 @@ import {
   kill,
   listActors,
   type ObjectRef,
+  onOutOfScope,
   put,
   type RaiaError,
   remote,
@@ -40,6 +42,32 @@ class Counter {
   }
   fail(): void {
     throw new RangeError("not today");
+  }
+}
+
+/** Calls that end when they are told to. */
+class Gate {
+  #calls = 0;
+  async wait(go: string): Promise<void> {
+    await whenRaised(go);
+  }
+  async waitRaised(begun: string, go: string): Promise<void> {
+    raise(begun);
+    await whenRaised(go);
+  }
+  spin(begun: string, go: string, value: object): object {
+    raise(begun);
+    spinUntilRaised(go);
+    return value;
+  }
+  note(path: string, line: string): void {
+    note(path, line);
+  }
+  calls(): number {
+    return ++this.#calls;
+  }
+  pid(): number {
+    return process.pid;
   }
 }
 
@@ -279,7 +307,6 @@ describe("concurrency", () => {
     const slow = remote(Slow).options({ maxConcurrency: 1 }).remote();
     const waiting = slow.wait.remote(go);
     const work = slow.work.remote(log);
-    const { cancel } = await import("../../src/index.ts");
     assert.throws(() => cancel(work, { force: true }), { code: "INVALID_OPTION" });
     cancel(work);
     await assert.rejects(get(work), { code: "TASK_CANCELLED" });
@@ -305,6 +332,77 @@ describe("concurrency", () => {
     await assert.rejects(get(slow.wait.options({ timeoutMs: 30 }).remote(stopped)), { code: "TASK_TIMEOUT" });
     await whenRaised(stopped);
     assert.equal(await get(slow.pid.remote()), pid);
+  });
+
+  test("a call that the actor has and that is cancelled before it begins never runs", async () => {
+    const go = cluster.path("go");
+    const log = cluster.path("log");
+    const slow = remote(Gate).options({ maxConcurrency: 1 }).remote();
+    await get(slow.calls.remote());
+    const waiting = slow.wait.remote(go);
+    const work = slow.note.remote(log, "cancelled");
+    const later = slow.note.remote(log, "later");
+    cancel(work);
+    await assert.rejects(get(work), { code: "TASK_CANCELLED" });
+    raise(go);
+    await get([waiting, later]);
+    assert.deepEqual(notes(log), ["later"]);
+  });
+
+  test("queueTimeoutMs: behind other calls, and to an actor that has no place; what has begun is left alone", async () => {
+    const go = cluster.path("go");
+    const log = cluster.path("log");
+    const slow = remote(Gate).options({ maxConcurrency: 1 }).remote();
+    const begun = slow.wait.options({ queueTimeoutMs: 20_000 }).remote(go);
+    const late = slow.note.options({ queueTimeoutMs: 50 }).remote(log, "late");
+    await assert.rejects(get(late), (error: RaiaError) => error.code === "QUEUE_TIMEOUT" && error.facts["method"] === "Gate.note");
+    const other = remote(Gate).options({ numCpus: 1 }).remote();
+    await get(other.calls.remote());
+    const homeless = remote(Gate).options({ numCpus: 2 }).remote();
+    await assert.rejects(get(homeless.calls.options({ queueTimeoutMs: 50 }).remote()), { code: "QUEUE_TIMEOUT" });
+    raise(go);
+    await get(begun);
+    assert.deepEqual(notes(log), []);
+  });
+
+  test("limits hold though the actor's method never lets its loop run; it lives, and goes on in order", async () => {
+    const begun = cluster.path("begun");
+    const go = cluster.path("go");
+    const log = cluster.path("log");
+    const freed = cluster.path("freed");
+    const value = put({ large: "x".repeat(200_000) });
+    onOutOfScope(value, () => raise(freed));
+    const gate = remote(Gate).options({ maxConcurrency: 1 }).remote();
+    const pid = await get(gate.pid.remote());
+    const running = gate.spin.options({ timeoutMs: 50 }).remote(begun, go, value);
+    value[Symbol.dispose]();
+    await assert.rejects(get(running), (error: RaiaError) => error.code === "TASK_TIMEOUT" && error.facts["timeoutMs"] === 50);
+    assert.ok(isRaised(begun));
+    await assert.rejects(get(gate.note.options({ queueTimeoutMs: 50 }).remote(log, "too late")), { code: "QUEUE_TIMEOUT" });
+    // Its time has not begun.
+    const patient = gate.note.options({ timeoutMs: 60_000, queueTimeoutMs: 60_000 }).remote(log, "first");
+    const last = gate.note.remote(log, "second");
+    raise(go);
+    await get([patient, last]);
+    assert.deepEqual(notes(log), ["first", "second"]);
+    assert.equal(await get(gate.pid.remote()), pid);
+    // The late answer was thrown away, and with it what the call held.
+    assert.ok(await eventually(() => isRaised(freed), 5000));
+  });
+
+  test("timeoutMs: a process that stands still does not keep its caller", async () => {
+    const begun = cluster.path("begun");
+    const go = cluster.path("go");
+    const gate = remote(Gate).options({ maxConcurrency: 1 }).remote();
+    const pid = await get(gate.pid.remote());
+    const ref = gate.waitRaised.options({ timeoutMs: 300 }).remote(begun, go);
+    await whenRaised(begun);
+    process.kill(pid, "SIGSTOP");
+    await assert.rejects(get(ref), { code: "TASK_TIMEOUT" });
+    await assert.rejects(get(gate.pid.options({ queueTimeoutMs: 50 }).remote()), { code: "QUEUE_TIMEOUT" });
+    process.kill(pid, "SIGCONT");
+    raise(go);
+    assert.equal(await get(gate.pid.remote()), pid);
   });
 });
 

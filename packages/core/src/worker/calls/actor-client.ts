@@ -8,6 +8,7 @@ import { Deque } from "../../base/deque.ts";
 import type { ErrorCode, Facts } from "../../base/errors.ts";
 import type { ActorView as ActorViewType } from "../../messages/control.ts";
 import { callState } from "./call-life.ts";
+import type { ActorCallLimits } from "./actor-call-limits.ts";
 import type { Call, CallFailure, CallSlotHolder, CallTarget, EndCode } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults, ResultOrigin } from "./call-results.ts";
@@ -22,6 +23,7 @@ export interface ActorClientDependencies {
   link(address: string): Promise<WorkerLink>;
   readonly results: CallResults;
   readonly writer: ArgumentWriter;
+  readonly limits: ActorCallLimits;
   /** Calls are under way, or none any more: what counts the actor's handles is held meanwhile. */
   busyChanged(scope: ObjectEntry, isBusy: boolean): void;
 }
@@ -81,6 +83,8 @@ export class ActorClient implements CallSlotHolder, CallTarget {
       this.#heldScope = this.scope;
       this.#deps.busyChanged(this.scope, true);
     }
+    const { queueTimeoutMs } = call.template;
+    if (queueTimeoutMs !== undefined) this.#deps.limits.startQueueLimit(call, queueTimeoutMs);
     (this.#elder ?? this).#send(call, exports);
   }
 
@@ -324,6 +328,11 @@ class ActorChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   gaveBack(): void {}
   ready(): void {}
   retiring(): void {}
+
+  began(slot: number, sequence: number): void {
+    const call = this.#slots[slot];
+    if (call?.sequence === sequence && !call.isSettled) this.#deps.limits.began(call, this);
+  }
 
   closed(): void {
     this.#client.channelClosed(this);

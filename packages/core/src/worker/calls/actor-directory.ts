@@ -1,8 +1,10 @@
 /** The actors that this process calls: made here, or known by a handle or a name. */
 import { RaiaError } from "../../base/errors.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { ActorSpec as ActorSpecType, ActorView } from "../../messages/control.ts";
 import type { Infer } from "../../wire/schema.ts";
 import type { EndCode } from "./call.ts";
+import { ActorCallLimits } from "./actor-call-limits.ts";
 import { ActorClient } from "./actor-client.ts";
 import type { ArgumentWriter, EncodedArguments } from "./call-arguments.ts";
 import type { CallResults } from "./call-results.ts";
@@ -22,6 +24,7 @@ export interface ActorDirectoryDependencies {
   readonly writer: ArgumentWriter;
   readonly results: CallResults;
   readonly links: WorkerLinks;
+  readonly clock: Clock;
 }
 
 export interface ActorName {
@@ -42,11 +45,13 @@ export class ActorDirectory {
   readonly #cluster: ClusterLink;
   readonly #table: ReferenceTable;
   readonly #clients = new Map<string, ActorClient>();
+  readonly #limits: ActorCallLimits;
 
   constructor(deps: ActorDirectoryDependencies) {
     this.#deps = deps;
     this.#cluster = deps.cluster;
     this.#table = deps.table;
+    this.#limits = new ActorCallLimits(deps.clock, deps.results);
   }
 
   client(actorId: string, jobId: string): ActorClient {
@@ -57,6 +62,7 @@ export class ActorDirectory {
         link: (address) => links.dial(address),
         results,
         writer,
+        limits: this.#limits,
         busyChanged: (scope, isBusy) => (isBusy ? this.#table.hold(scope) : this.#table.dropHold(scope)),
       });
       this.#clients.set(actorId, client);

@@ -1,5 +1,5 @@
 /** How calls end before they are done: cancelled, too long in the queue, too long at work. */
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, whenHeard } from "../../base/clock.ts";
 import type { Call } from "./call.ts";
 import type { CallResults } from "./call-results.ts";
 import { LeaseChannel } from "./lease-channel.ts";
@@ -22,7 +22,7 @@ export class CallLimits {
   /** The time before the first attempt begins: what runs already, or waits for a retry, is not stopped by it. */
   startQueueLimit(call: Call, queueTimeoutMs: number, ended: () => void): void {
     const { name } = call.template;
-    const timer = this.#clock.after(queueTimeoutMs, () => {
+    const timer = whenHeard(this.#clock, queueTimeoutMs, () => {
       if (call.isSettled || call.attempt > 0) return;
       if (call.holder instanceof LeaseChannel && !call.holder.recallOne(call)) return;
       this.#results.fail(call, { code: "QUEUE_TIMEOUT", facts: { task: name, queueTimeoutMs } });
@@ -34,11 +34,13 @@ export class CallLimits {
   /** The time of one attempt, from when it was pushed. */
   startTimeLimit(call: Call, lease: LeaseChannel, timeoutMs: number): void {
     const { name } = call.template;
-    const timer = this.#clock.after(timeoutMs, () => {
-      if (call.holder !== lease) return;
+    const { attempt } = call;
+    const timer = whenHeard(this.#clock, timeoutMs, () => {
+      // Settled, or tried again.
+      if (call.holder !== lease || call.attempt !== attempt) return;
       const { slot, claim } = call;
       lease.cancelCall(call, false, true);
-      this.#results.fail(call, { code: "TASK_TIMEOUT", facts: { task: name, timeoutMs, attempt: call.attempt } });
+      this.#results.fail(call, { code: "TASK_TIMEOUT", facts: { task: name, timeoutMs, attempt } });
       // Code that does not listen to its signal holds the worker: it is stopped after a grace period.
       this.#clock.after(CANCEL_GRACE_MS, () => this.#stop(lease, slot, claim, `timeoutMs of ${name}`));
     });

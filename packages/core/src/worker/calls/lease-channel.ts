@@ -209,6 +209,9 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     this.#events.retired(this);
   }
 
+  /** Claim words say it. */
+  began(): void {}
+
   closed(reason: string): void {
     if (this.isLost) return;
     this.isLost = true;

@@ -19,6 +19,8 @@ export interface LinkChannel {
   gaveBack(slots: readonly number[]): void;
   ready(ready: boolean): void;
   retiring(): void;
+  /** A call with a time limit begins; told by actors. */
+  began(slot: number, sequence: number): void;
   /** The connection is gone; no more results will come. */
   closed(reason: string): void;
 }
@@ -37,6 +39,7 @@ export class WorkerLink {
       gaveBack: ({ channel, slots }) => this.#channels.get(channel)?.gaveBack(slots),
       channelReady: ({ channel, ready }) => this.#channels.get(channel)?.ready(ready),
       workerRetiring: ({ channel }) => this.#channels.get(channel)?.retiring(),
+      callBegan: ({ channel, slot, sequence }) => this.#channels.get(channel)?.began(slot, sequence),
     });
     connection.onHot(RESULT_TAG, (bytes, start, end) => {
       let count = 0;

@@ -2,6 +2,7 @@
  * One actor in the process that runs it: its instance, and which of its calls may run now. Calls start in the order in
  * which they arrived; each concurrency group runs as many at a time as it says.
  */
+import type { Clock } from "../../base/clock.ts";
 import { Deque } from "../../base/deque.ts";
 import { RaiaError } from "../../base/errors.ts";
 import type { Accelerators } from "../../messages/common.ts";
@@ -76,13 +77,14 @@ export class ActorHost {
   readonly resources: Readonly<Record<string, number>>;
   #instance: object | undefined;
   readonly #executor: Executor;
+  readonly #clock: Clock;
   readonly #groups = new Map<string, Group>();
   #idleWaiters: (() => void)[] = [];
   #isEnding = false;
   /** Set by `exitActor`: the actor ends when the call that said so is done. */
   exitRequested: (() => void) | undefined;
 
-  constructor(options: ActorOptions, executor: Executor) {
+  constructor(options: ActorOptions, executor: Executor, clock: Clock) {
     this.actorId = options.actorId;
     this.name = options.name;
     this.isSerial = options.maxConcurrency === 1;
@@ -90,6 +92,7 @@ export class ActorHost {
     this.accelerators = options.accelerators;
     this.resources = options.resources;
     this.#executor = executor;
+    this.#clock = clock;
     this.#groups.set(DEFAULT_GROUP, newGroup(options.maxConcurrency));
     for (const [name, limit] of Object.entries(options.concurrencyGroups)) this.#groups.set(name, newGroup(limit));
   }
@@ -132,6 +135,12 @@ export class ActorHost {
       group.queue.push(execution);
       return false;
     }
+    if (execution.template.wire.queueTimeoutMs !== undefined) {
+      // It may have waited too long for this loop: then its caller's word of that is right behind it, and it must not run.
+      group.queue.push(execution);
+      this.#clock.soon(() => this.#drain(group));
+      return false;
+    }
     return this.#run(execution, group);
   }
 
@@ -165,6 +174,7 @@ export class ActorHost {
       const next = group.queue.shift();
       if (next === undefined) return;
       if (this.#isEnding) this.#executor.refuse(next, "ACTOR_DIED", { actor: this.name, cause: "ending" });
+      else if (next.isCancelled) this.#executor.refuse(next, "TASK_CANCELLED", { task: next.name });
       else if (!this.#run(next, group)) continue;
       next.origin.ended(next);
     }

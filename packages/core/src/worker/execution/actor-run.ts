@@ -1,6 +1,8 @@
 /** An actor as one caller reaches it. Order and concurrency are the actor's own affair. */
 import type { Accelerators } from "../../messages/common.ts";
+import type { workerEvents } from "../../messages/tasks.ts";
 import type { Connection } from "../../wire/connection.ts";
+import type { Client } from "../../wire/service.ts";
 import type { ActorHost } from "./actor-host.ts";
 import { CallExecution, type CallOrigin, type RunTemplate } from "./call-execution.ts";
 import type { Executor } from "./executor.ts";
@@ -11,6 +13,7 @@ import type { WorkerRuntime } from "../worker-runtime.ts";
 export interface ActorRunDependencies {
   readonly runtime: WorkerRuntime;
   readonly connection: Connection;
+  readonly events: Client<typeof workerEvents>;
   readonly executor: Executor;
   hostOf(actorId: string): ActorHost | undefined;
 }
@@ -26,6 +29,7 @@ export class ActorRun implements CallOrigin {
   readonly waits = noWaits;
   readonly #actorId: string;
   readonly #deps: ActorRunDependencies;
+  readonly #events: Client<typeof workerEvents>;
   /** Calls that did not end at once, by slot. */
   readonly #open = new Map<number, CallExecution>();
 
@@ -34,6 +38,7 @@ export class ActorRun implements CallOrigin {
     this.connection = deps.connection;
     this.channel = channel;
     this.#actorId = actorId;
+    this.#events = deps.events;
     this.#deps = deps;
   }
 
@@ -42,6 +47,13 @@ export class ActorRun implements CallOrigin {
     const execution = new CallExecution(this, host, template, push, frame, argsStart, argsEnd);
     if (host === undefined) this.#deps.executor.refuse(execution, "ACTOR_DIED", { actor: this.#actorId.slice(0, 8), cause: "ended" });
     else if (!host.submit(execution)) this.#open.set(execution.slot, execution);
+  }
+
+  /** Told before the method runs: it may not let the loop go for long. */
+  began({ slot, sequence, template: { wire } }: CallExecution): void {
+    if (wire.timeoutMs === undefined && wire.queueTimeoutMs === undefined) return;
+    this.#events.callBegan({ channel: this.channel, slot, sequence });
+    this.connection.flush();
   }
 
   ended({ slot }: CallExecution): void {

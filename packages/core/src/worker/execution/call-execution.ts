@@ -1,5 +1,4 @@
 /** One call while a process runs it: the context of its code, and what may still happen to it. */
-import type { Timer } from "../../base/clock.ts";
 import { RaiaError } from "../../base/errors.ts";
 import { taskIdOf } from "../../base/ids.ts";
 import type { Accelerators } from "../../messages/common.ts";
@@ -30,6 +29,8 @@ export interface CallOrigin {
   readonly channel: number;
   readonly accelerators: Accelerators;
   readonly waits: WaitScope;
+  /** The user's code is entered now. Absent where the owner can see it. */
+  began?(execution: CallExecution): void;
   /** The call has ended later than its start. */
   ended(execution: CallExecution): void;
 }
@@ -58,10 +59,7 @@ export class CallExecution implements TaskContext {
   readonly argsEnd: number;
   startedAtMs = 0;
   isDone = false;
-  /** The caller has its answer already: the call ran too long. */
-  isAnswered = false;
   ambient: Ambient | undefined = undefined;
-  timer: Timer | undefined = undefined;
   #extras: Extras | undefined = undefined;
 
   /** @param push is read now: its owner uses it again */
@@ -170,6 +168,10 @@ export class CallExecution implements TaskContext {
     const more = this.#more;
     more.isStopped = true;
     more.wake?.();
+  }
+
+  get isCancelled(): boolean {
+    return this.#extras?.isCancelled ?? false;
   }
 
   get isStopped(): boolean {

@@ -97,8 +97,8 @@ export class Executor {
   #invoke(execution: CallExecution, fn: AnyFunction, args: unknown[]): boolean {
     const { wire } = execution.template;
     execution.startedAtMs = this.#clock.nowMs();
-    if (execution.host !== undefined && wire.timeoutMs !== undefined) this.#startTimeLimit(execution, wire.timeoutMs);
     if (((execution.frame[execution.argsStart] as number) & WITH_AMBIENT) !== 0) execution.ambient = args.pop() as Ambient;
+    execution.origin.began?.(execution);
     let result: unknown;
     try {
       result = call(execution, fn, args);
@@ -136,28 +136,11 @@ export class Executor {
     );
   }
 
-  /** Of an actor's call: its signal aborts, and its caller has an answer; what it still gives goes nowhere. The actor lives on. */
-  #startTimeLimit(execution: CallExecution, timeoutMs: number): void {
-    execution.timer = this.#clock.after(timeoutMs, () => {
-      if (execution.isAnswered) return;
-      execution.cancel(true);
-      this.refuse(execution, "TASK_TIMEOUT", { timeoutMs, attempt: execution.attempt });
-      execution.isAnswered = true;
-      execution.origin.connection.flush();
-    });
-  }
-
   // -- how it ends ------------------------------------------------------------------------------------------------
 
   /** @returns settles when the result has left, which is once the node has all of it; undefined when it has left now */
   #returned(execution: CallExecution, value: unknown): Promise<void> | undefined {
     const nowMs = this.#clock.nowMs();
-    if (execution.isAnswered) {
-      this.#ended(execution, eventKind.failed, nowMs);
-      return undefined;
-    }
-    // It has ended in time, though a large result may take a while to leave.
-    execution.timer?.cancel();
     const { numReturns } = execution.template.wire;
     const microseconds = microsecondsOf(execution, nowMs);
     const left =
@@ -171,7 +154,7 @@ export class Executor {
 
   #threw(execution: CallExecution, error: unknown): void {
     const nowMs = this.#clock.nowMs();
-    if (!execution.isAnswered) this.results.thrown(execution, microsecondsOf(execution, nowMs), error);
+    this.results.thrown(execution, microsecondsOf(execution, nowMs), error);
     this.#ended(execution, eventKind.failed, nowMs);
   }
 
@@ -191,8 +174,6 @@ export class Executor {
   }
 
   #ended(execution: CallExecution, kind: number, nowMs: number): void {
-    execution.timer?.cancel();
-    execution.isAnswered = true;
     if (execution.host === undefined) this.#endScope(execution);
     const { connection } = execution.origin;
     const { name, jobId } = execution.template.wire;
@@ -217,7 +198,7 @@ export class Executor {
         }
         const step = iterator.next();
         const { done, value } = (isThenable(step) ? await step : step) as IteratorResult<unknown, undefined>;
-        if (done || execution.isAnswered) break;
+        if (done) break;
         const item: unknown = isThenable(value) ? await value : value;
         const left = this.results.value(execution, STREAM_ITEM_TAG, count, item, execution.sequence + 1 + count);
         if (left !== undefined) await left;
@@ -226,8 +207,8 @@ export class Executor {
         await execution.roomForItem(count, limit);
       }
       const nowMs = this.#clock.nowMs();
-      if (!execution.isAnswered) this.results.streamEnd(execution, microsecondsOf(execution, nowMs), count);
-      this.#ended(execution, execution.isAnswered ? eventKind.failed : eventKind.finished, nowMs);
+      this.results.streamEnd(execution, microsecondsOf(execution, nowMs), count);
+      this.#ended(execution, eventKind.finished, nowMs);
     } catch (error) {
       this.#threw(execution, error);
     }

@@ -81,6 +81,7 @@ export class HostServer {
         resources: request.resources,
       },
       this.#executor,
+      this.#clock,
     );
     await host.construct(Class, args, new ConstructionContext(this.#runtime, host, request));
     return host;

@@ -115,10 +115,10 @@ class OwnerConnection {
 
   #open(opening: Infer<typeof OpenChannel>): LeaseRun | ActorRun {
     const { channel, kind, id, accelerators = {}, deviceVariables, claimOffset = 0 } = opening;
-    const { connection, runtime } = this.#lent;
+    const { connection, runtime, events } = this.#lent;
     const { executor, effects, claims } = this.#deps;
     if (kind === "actor")
-      return new ActorRun({ runtime, connection, executor, hostOf: (actorId) => effects.actorHost(actorId) }, channel, id);
+      return new ActorRun({ runtime, connection, events, executor, hostOf: (actorId) => effects.actorHost(actorId) }, channel, id);
     const run = new LeaseRun(this.#lent, {
       channel,
       leaseId: id,
