@@ -1,6 +1,6 @@
 /**
  * The few calls of the C library that Node does not have: mapped memory, anonymous files, death with the parent. They
- * are bound at the first use of each, because loading the foreign-function library costs 5 to 15 ms that a driver with
+ * are bound at the first use of each, because loading the foreign-function library costs 4 to 15 ms that a driver with
  * small values never needs to pay. Addresses are BigInt.
  */
 import { createRequire } from "node:module";
@@ -41,8 +41,19 @@ export function warmPosix(): void {
 }
 
 function library(): Koffi {
-  koffi ??= createRequire(import.meta.url)("koffi") as Koffi;
+  koffi ??= load();
   return koffi;
+}
+
+/** The library's own door looks for its binary in many ways, which takes as long again as to load it: 4 ms of each process. */
+function load(): Koffi {
+  const require = createRequire(import.meta.url);
+  try {
+    return createRequire(require.resolve("koffi"))(`@koromix/koffi-${process.platform}-${process.arch}`) as Koffi;
+  } catch {
+    // Built from source, or for a platform whose binary lies elsewhere: the library knows.
+    return require("koffi") as Koffi;
+  }
 }
 
 function bind<F extends (...args: never[]) => unknown>(declaration: string): F & { async: (...args: unknown[]) => void } {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { dieWithParent } from "../../src/store/posix.ts";
@@ -38,3 +39,14 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test("posix: the foreign functions are taken from the library's binary, not through its finder", {
+  skip: process.platform !== "linux",
+}, () => {
+  const require = createRequire(import.meta.url);
+
+  dieWithParent(0, process.ppid);
+
+  assert.ok(Object.keys(require.cache).some((path) => path.endsWith("koffi.node")));
+  assert.equal(require.cache[require.resolve("koffi")], undefined);
+});
