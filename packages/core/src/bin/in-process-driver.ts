@@ -1,4 +1,5 @@
 /** `init({ mode: "inProcess" })`: this process is driver, head and workers at once. */
+import { enableCompileCache } from "node:module";
 import type { Driver, DriverOptions } from "../api/init.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
 import { realClock } from "../base/clock.ts";
@@ -13,6 +14,7 @@ import { currentContext } from "../worker/task-context.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
 import type { World, WorldOptions } from "./in-process-world.ts";
 import { KeepAlive } from "./keep-alive.ts";
+import { withOwnModules } from "./own-modules.ts";
 
 /** Memory is taken from the system as it is touched, so this is a limit and no cost. */
 const DEFAULT_CAPACITY_BYTES = 512 * 1024 ** 2;
@@ -82,7 +84,11 @@ export function startInProcess(options: DriverOptions): Driver {
 }
 
 async function startWorld(options: Omit<WorldOptions, "disk">): Promise<World> {
-  const [{ World }, { FakeDisk }] = await Promise.all([import("./in-process-world.ts"), import("../store/fake-disk.ts")]);
+  // What is loaded from now on is compiled once a machine, not once a start.
+  enableCompileCache?.();
+  const [{ World }, { FakeDisk }] = await withOwnModules(() =>
+    Promise.all([import("./in-process-world.ts"), import("../store/fake-disk.ts")]),
+  );
   const world = new World({ ...options, disk: new FakeDisk() });
   await world.start();
   return world;
