@@ -124,12 +124,13 @@ function sumRoutes({ routeFlights, routeDelay, routeLate }: Summary, airport: nu
 
 function confidence({ weight, weightedDelay }: ResampledSums, airport: number, airports: number): { low: number; high: number } {
   const resamples = weight.length / airports;
-  const means: number[] = [];
+  const room = new Float64Array(resamples);
+  let count = 0;
   for (let at = airport * resamples; at < (airport + 1) * resamples; at++) {
     // A resample that drew none of a small airport's flights has no mean.
-    if (weight[at] !== 0) means.push(weightedDelay[at]! / weight[at]!);
+    if (weight[at] !== 0) room[count++] = weightedDelay[at]! / weight[at]!;
   }
-  means.sort((a, b) => a - b);
+  const means = room.subarray(0, count).sort();
   return means.length === 0 ? { low: 0, high: 0 } : { low: percentile(means, 0.025), high: percentile(means, 0.975) };
 }
 

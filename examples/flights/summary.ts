@@ -74,7 +74,9 @@ export function delaysAt(keys: Int32Array, airport: number, hour: number): Int16
   const lowest = (airport * 24 + hour) * delayRange;
   const first = lowerBound(keys, lowest);
   const last = lowerBound(keys, lowest + delayRange);
-  return Int16Array.from(keys.subarray(first, last), (key) => key - lowest - largestDelayMinutes);
+  const delays = new Int16Array(last - first);
+  for (let index = 0; index < delays.length; index++) delays[index] = keys[first + index]! - lowest - largestDelayMinutes;
+  return delays;
 }
 
 function halfOf(hour: number): 0 | 1 | undefined {
