@@ -6,15 +6,14 @@
 export function printAtOnce(): void {
   for (const name of ["stdout", "stderr"] as const) {
     const own = Object.getOwnPropertyDescriptor(process, name);
-    const open = own?.get as (() => Printing) | undefined;
-    if (open === undefined) continue;
+    if (own?.get === undefined) continue;
     let stream: Printing | undefined;
     // Opened when somebody prints: most workers never do, and it would delay the start of each.
     Object.defineProperty(process, name, {
       ...own,
       get: () => {
         if (stream !== undefined) return stream;
-        stream = open.call(process);
+        stream = own.get?.call(process) as Printing;
         stream._handle?.setBlocking?.(true);
         return stream;
       },
