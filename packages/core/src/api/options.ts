@@ -116,6 +116,15 @@ const allActorRules: Rules = { ...rules.actor, methods: methodsRule(methodRules)
 
 type Kind = keyof typeof rules;
 
+/** The names of all options, for who reads them as a whole: the reference is held to them. */
+export const optionNames: Readonly<Record<Kind, readonly string[]>> = {
+  task: Object.keys(rules.task),
+  method: Object.keys(rules.method),
+  actor: Object.keys(allActorRules),
+  map: Object.keys(rules.map),
+  init: Object.keys(rules.init),
+};
+
 const namesOf: Record<Kind, string> = { task: "tasks", actor: "actors", method: "methods of actors", init: "init()", map: "map()" };
 
 /** @throws {RaiaError} INVALID_OPTION */

@@ -8,7 +8,7 @@ import { RaiaError } from "../base/errors.ts";
 import { crypto } from "../base/late-modules.ts";
 import type { RuntimeEnv } from "../messages/common.ts";
 import { MAX_ENV_CHARS, MAX_ENV_TOTAL_CHARS } from "./limits.ts";
-import { checkRecord, entriesOf, invalidOption, type Rule, text } from "./option-rules.ts";
+import { checkRecord, entriesOf, invalidOption, type Rule, type Rules, text } from "./option-rules.ts";
 import type { RuntimeEnvOptions } from "./option-types.ts";
 import { hashDirectory } from "./working-directory.ts";
 
@@ -47,8 +47,10 @@ const setupHook: Rule = (value, option) => {
   return text(value, option);
 };
 
+export const runtimeEnvRules: Rules = { envVars, workingDir: text, setupHook };
+
 export const runtimeEnv: Rule = (value, option) =>
-  checkRecord(value, option, { envVars, workingDir: text, setupHook }, 'a record such as { envVars: { MODE: "fast" } }');
+  checkRecord(value, option, runtimeEnvRules, 'a record such as { envVars: { MODE: "fast" } }');
 
 /**
  * A child's environment over its parent's. `${NAME}` in a variable is what the parent has under that name: set by its own
