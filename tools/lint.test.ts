@@ -1,7 +1,7 @@
 /** The lint configuration catches what it is there for. Each case is a small file in a copy of the folder layout. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -33,6 +33,9 @@ const cases: readonly (readonly [file: string, source: string, rule: string | un
   ["packages/raia/src/deep.ts", 'export { x } from "../../core/src/base/x.ts";', "no-restricted-imports"],
   [`${core}/base/any.ts`, "export type Y = any;", "no-explicit-any"],
   [`${core}/base/floating.ts`, "const f = async () => {};\nexport const y = () => { f(); };", "no-floating-promises"],
+  ["packages/cli/bin/floating.js", "const f = async () => {};\nf();", "no-floating-promises"],
+  ["packages/cli/src/floating.mjs", "const f = async () => {};\nf();", "no-floating-promises"],
+  ["packages/core/test/worlds/eval.cjs", 'const f = async () => {};\nf(require("node:fs"));', "no-floating-promises"],
   [`${core}/base/misused.ts`, "export const y = (f: () => Promise<boolean>) => { if (f()) return 1; return 2; };", "no-misused-promises"],
   [`${core}/base/thenable.ts`, "export const y = async (n: number) => { await n; };", "await-thenable"],
   [
@@ -68,6 +71,24 @@ for (const [file, source, rule] of cases) {
     assert.deepEqual(findings.get(file) ?? [], rule === undefined ? [] : [rule]);
   });
 }
+
+test("every exception is for named files or for one line, and has its reason", () => {
+  const lines = readFileSync(join(root, ".oxlintrc.json"), "utf8").split("\n");
+  const { overrides } = JSON.parse(lines.filter((line) => !/^\s*\/\//.test(line)).join("\n")) as {
+    overrides: readonly { readonly files: readonly string[]; readonly rules: Readonly<Record<string, unknown>> }[];
+  };
+  const blanket = overrides.filter(
+    ({ files, rules }) => Object.values(rules).includes("off") && files.some((file) => file.startsWith("*")),
+  );
+  assert.deepEqual(blanket, []);
+
+  const found = execFileSync("git", ["grep", "-nE", "(oxlint|eslint|biome)-(disable|ignore)"], { cwd: root, encoding: "utf8" });
+  const careless = found
+    .trim()
+    .split("\n")
+    .filter((line) => !/^(tools\/lint\.test\.ts:|\S+: *\/\/ oxlint-disable-next-line [\w/-]+ -- \S)/.test(line));
+  assert.deepEqual(careless, []);
+});
 
 function write(file: string, source: string): void {
   mkdirSync(dirname(join(folder, file)), { recursive: true });

@@ -1,3 +1,4 @@
+// @ts-check
 /** Running npm from a program, so that it works under a chosen Node.js, inside an outer `npm run`, and behind a company's proxy. */
 import { existsSync } from "node:fs";
 import { delimiter } from "node:path";
@@ -16,7 +17,8 @@ export const quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglev
  * @returns {NodeJS.ProcessEnv}
  */
 export function npmEnvironment(nodeFolder) {
-  const env = { ...process.env, PATH: nodeFolder + delimiter + process.env.PATH, ONNXRUNTIME_NODE_INSTALL: "skip" };
+  /** @type {NodeJS.ProcessEnv} */
+  const env = { ...process.env, PATH: nodeFolder + delimiter + (process.env.PATH ?? ""), ONNXRUNTIME_NODE_INSTALL: "skip" };
   // Set by an outer `npm run`; it would make this npm work in the outer one's folder.
   delete env.npm_config_local_prefix;
   // Node.js brings its own list of authorities. Behind a company's proxy the machine's list is the one that counts, as for curl and git.

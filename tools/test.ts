@@ -30,7 +30,7 @@ const foreignCaches = /^(node-compile-cache|tsx-|jest_|vitest|v8-compile-cache)/
 
 const checks: Record<string, readonly string[]> = {
   types: ["tsc", "-p", "tsconfig.json"],
-  lint: ["oxlint", "--type-aware", "--deny-warnings", "-f", "unix"],
+  lint: ["oxlint", "--type-aware", "--deny-warnings", "--report-unused-disable-directives", "-f", "unix"],
   format: ["biome", "format"],
 };
 

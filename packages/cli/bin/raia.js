@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// @ts-check
 // Plain JavaScript, so that an old Node.js can read it far enough to say what is wrong.
 import { existsSync } from "node:fs";
 

@@ -60,7 +60,7 @@ test("codecs: too deep and cyclic payloads are refused with the path", () => {
   for (let i = 0; i < 10_000; i++) deep = new Tree([deep]);
   assert.throws(
     () => encodeValue({ deep }, hooks),
-    (error) => RaiaError.is(error, "UNSERIALIZABLE") && String(error.facts["path"]).startsWith("$.deep (encoded)[0]"),
+    (error) => RaiaError.is(error, "UNSERIALIZABLE") && (error.facts["path"] as string).startsWith("$.deep (encoded)[0]"),
   );
 
   const children: Tree[] = [];
@@ -68,7 +68,7 @@ test("codecs: too deep and cyclic payloads are refused with the path", () => {
   children.push(cyclic);
   assert.throws(
     () => encodeValue([cyclic], hooks),
-    (error) => RaiaError.is(error, "UNSERIALIZABLE") && /contains the object itself/.test(String(error.facts["reason"])),
+    (error) => RaiaError.is(error, "UNSERIALIZABLE") && /contains the object itself/.test(error.facts["reason"] as string),
   );
 
   const odd = new Tree([{ notATree: () => 1 } as unknown as Tree]);
@@ -82,7 +82,7 @@ test("codecs: a subclass is not its parent", () => {
   class Discount extends Money {}
   assert.throws(
     () => encodeValue(new Discount(1), hooks),
-    (error) => RaiaError.is(error, "UNSERIALIZABLE") && /test\.Money/.test(String(error.facts["reason"])),
+    (error) => RaiaError.is(error, "UNSERIALIZABLE") && /test\.Money/.test(error.facts["reason"] as string),
   );
 });
 
@@ -107,7 +107,7 @@ test("codecs: what throws says whose codec it was", () => {
   mood = "encode";
   assert.throws(
     () => encodeValue({ a: new Moody() }, hooks),
-    (error) => RaiaError.is(error, "UNSERIALIZABLE") && error.facts["path"] === "$.a" && /not today/.test(String(error.facts["reason"])),
+    (error) => RaiaError.is(error, "UNSERIALIZABLE") && error.facts["path"] === "$.a" && /not today/.test(error.facts["reason"] as string),
   );
 });
 

@@ -162,7 +162,6 @@ test("state: a process that computes for long is named, not waited for", async (
   assert.equal(owner?.pid, process.pid);
   const busy = remote(function busy(path: string) {
     const end = Date.now() + 20_000;
-    // biome-ignore lint: the loop is the point
     while (!process.getBuiltinModule("node:fs").existsSync(path) && Date.now() < end);
     return process.pid;
   });

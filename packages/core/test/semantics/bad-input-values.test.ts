@@ -71,7 +71,7 @@ describe("shape", () => {
   test("a function as a value, thrown, and inside a result", async () => {
     assert.throws(() => echo.remote({ handlers: [() => 1] }), { code: "UNSERIALIZABLE" });
     const thrown = remote((): void => {
-      // oxlint-disable-next-line typescript/only-throw-error
+      // oxlint-disable-next-line typescript/only-throw-error -- what cannot travel is thrown, too
       throw () => 1;
     });
     await assert.rejects(get(thrown.remote()), { code: "UNSERIALIZABLE" });

@@ -117,9 +117,9 @@ export async function actors(): Promise<void> {
   // @ts-expect-error the constructor takes a number
   remote(Counter).remote("5");
   // @ts-expect-error a property is no method
-  counter.label;
+  void counter.label;
   // @ts-expect-error no such method
-  counter.subtract;
+  void counter.subtract;
   same<Awaited<typeof counter>, ActorHandle<Counter>>(true);
   const pool = remote(Pool).remote(3);
   same<typeof pool, ActorHandle<Pool>>(true);

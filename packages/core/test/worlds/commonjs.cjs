@@ -1,9 +1,9 @@
-/* oxlint-disable eslint/no-var -- such code is what is tested */
 // A CommonJS program as the entry, sloppy. trip, refused and finishTrips are globals from the preload.
 const fs = require("node:fs");
 const path = require("path");
 const library = require("./modules/library.cjs");
 const { triple } = library;
+// oxlint-disable-next-line no-var -- such code is what is tested
 var sloppy = 5;
 let written = 0;
 const bump = () => ++written;
@@ -28,7 +28,7 @@ function assignsArguments(a) {
 function octal() {
   return 010;
 }
-(async () => {
+void (async () => {
   await trip("variables", () => [sloppy, path.basename("/x/y")]);
   await trip("a variable that is written", () => [bump(), bump(), written]);
   await trip("an export of another module, by identity", triple, 4);

@@ -1,5 +1,4 @@
 /** An ES module run by Node as the entry: everything declared here travels as text. */
-/* oxlint-disable typescript/unbound-method, eslint/no-eval, eslint/no-var, eslint/no-sparse-arrays, typescript/no-implied-eval -- such code is what is tested */
 import { EventEmitter } from "node:events";
 import * as fs from "node:fs";
 import { readFileSync } from "node:fs";
@@ -25,6 +24,7 @@ import settings from "./modules/settings.json" with { type: "json" };
 const constant = 3;
 let changed = 1;
 changed = 2;
+// oxlint-disable-next-line no-var -- such code is what is tested
 var hoisted = "var";
 const config = { depth: 2, nested: { list: [1, 2, { three: 3 }] } };
 const table = new Map<string, unknown>([["one", 1]]);
@@ -145,6 +145,7 @@ const library = require("./modules/library.cjs") as {
   makeQuery(text: string): () => string;
   table: { rows: number[]; sum(): number };
 };
+// oxlint-disable-next-line typescript/unbound-method -- such code is what is tested
 await trip("an export of CommonJS, by identity", library.triple, 5);
 await trip("an inner function of CommonJS", library.useInner(), 5);
 await trip("a closure over a CommonJS module's own connection", library.makeQuery("select"));
@@ -306,7 +307,9 @@ const object = {
     this.base = value;
   },
 };
+// oxlint-disable-next-line typescript/unbound-method -- such code is what is tested
 await trip("a method", object.method, 2);
+// oxlint-disable-next-line typescript/unbound-method -- such code is what is tested
 await trip("an async method", object.later, 2);
 await trip("a method with a computed key", object.computed3);
 await trip("an object with methods and accessors", () => {
@@ -386,6 +389,7 @@ const values = {
   big: 10n,
   nan: Number.NaN,
   zero: -0,
+  // oxlint-disable-next-line no-sparse-arrays -- such code is what is tested
   hole: [1, , 3],
   undef: undefined,
   set: new Set([1]),
@@ -459,6 +463,7 @@ refused(
   )().f,
   { reason: "new.target" },
 );
+// oxlint-disable-next-line no-eval -- such code is what is tested
 refused("direct eval", () => eval("constant") as unknown, { reason: "eval" });
 const proxy = new Proxy({}, {});
 const holder = { pool: { proxy } };
@@ -498,6 +503,7 @@ refused(
   })(),
   { reason: "own name of a function expression" },
 );
+// oxlint-disable-next-line typescript/no-implied-eval -- such code is what is tested
 refused("a name that does not exist", new Function("return doesNotExist"), { reason: "no variable of that name" });
 const instanceKey = {
   get key() {

@@ -4,7 +4,7 @@ const { triple } = require("./modules/library.cjs");
 const base = 4;
 let written = 0;
 const bump = () => ++written;
-(async () => {
+void (async () => {
   await trip("a constant", (x) => x * base, 2);
   await trip("a module of Node", () => path.basename("/a/b"));
   await trip("a required function", triple, 2);

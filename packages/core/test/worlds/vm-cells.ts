@@ -1,5 +1,4 @@
 /** Notebook kernels run each cell as a script in one vm context; what a later cell defines again is the new one. */
-/* oxlint-disable eslint/no-eval, typescript/no-implied-eval -- such code is what is tested */
 import { createRequire } from "node:module";
 import vm from "node:vm";
 import { finish, refused, trip } from "../functions/trip.ts";
@@ -35,7 +34,9 @@ await run('const p = Promise.resolve(1); refused("a promise of another realm", (
 await run('const it = [1][Symbol.iterator](); refused("an iterator of another realm", () => it, { reason: "iterator" })');
 
 // Code that is made from text
+// oxlint-disable-next-line typescript/no-implied-eval -- such code is what is tested
 const made = new Function("a", "b", "return a + b + Number.parseInt('1')") as (a: number, b: number) => number;
 await trip("new Function", made, 1, 2);
+// oxlint-disable-next-line no-eval -- such code is what is tested
 await trip("indirect eval", (0, eval)("(x) => x * 2") as Function, 4);
 finish();

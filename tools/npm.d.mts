@@ -1,2 +1,0 @@
-export const quietly: readonly string[];
-export function npmEnvironment(nodeFolder: string): NodeJS.ProcessEnv;
