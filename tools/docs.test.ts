@@ -65,6 +65,12 @@ for (const [page, { programs, commands, links }] of contents) {
       const broken = links.filter((link) => !existsSync(join(root, link.startsWith("/") ? "" : dirname(page), decodeURIComponent(link))));
       assert.deepEqual(broken, []);
     });
+    test("every file that it names exists", () => {
+      assert.deepEqual(
+        namedFiles(readFileSync(join(root, page), "utf8")).filter((file) => !isThere(file, dirname(page))),
+        [],
+      );
+    });
     test("every npm script that it names exists", () => {
       const named = [...readFileSync(join(root, page), "utf8").matchAll(/\bnpm run ([\w:-]+)/g)].map(([, name]) => name ?? "");
       assert.deepEqual(
@@ -75,6 +81,15 @@ for (const [page, { programs, commands, links }] of contents) {
   });
 }
 
+test("a file that is not there is found out, in a path, by its name alone, and as a folder", () => {
+  const text =
+    "`tools/no-such.ts` and `no-such.md`, `no-such/`, but `tools/docs.test.ts`, `README.md`, `base/`, `a/b`, `x.ts`\n```\n`no/program.ts`\n```\n";
+  assert.deepEqual(
+    namedFiles(text).filter((file) => !isThere(file, "docs")),
+    ["tools/no-such.ts", "no-such.md", "no-such/"],
+  );
+});
+
 test("every error code is documented, in the words of the catalogue", async () => {
   const { errorCatalogue } = await import("../packages/core/src/base/errors.ts");
   const page = readFileSync(join(root, "docs/errors-and-failure.md"), "utf8");
@@ -84,6 +99,38 @@ test("every error code is documented, in the words of the catalogue", async () =
     [],
   );
 });
+
+/** Made by programs, or examples of names. */
+const notInCheckout = new Set(["dist/", "examples/flights/out/", "x.ts", "x.test.ts"]);
+
+/** What stands in backticks and looks like a file or folder of the checkout, outside of programs. */
+function namedFiles(text: string): string[] {
+  const prose = text.replaceAll(/^```[^]*?^```$/gm, "");
+  return [...prose.matchAll(/`([\w.@][\w.@/-]*)`/g)]
+    .map(([, name]) => name as string)
+    .filter((name) => /^[\w.@-]+\/([\w.@/-]*\.\w+|[\w@/-]*\/)?$|^\w[\w-]*(\.[\w-]+)*\.(ts|mjs|cjs|js|json|md|txt)$/.test(name))
+    .filter((name) => !notInCheckout.has(name));
+}
+
+/** A path from the root, from the page, or from the engine's sources; a bare name anywhere. */
+function isThere(name: string, folder: string): boolean {
+  const bases = [
+    root,
+    join(root, folder),
+    join(root, "packages/core"),
+    join(root, "packages/core/src"),
+    join(root, "packages/core/src/worker"),
+  ];
+  if (bases.some((base) => existsSync(join(base, name)))) return true;
+  return !name.includes("/") && tracked().some((file) => file.endsWith(`/${name}`));
+}
+
+let trackedFiles: readonly string[] | undefined;
+
+function tracked(): readonly string[] {
+  trackedFiles ??= globSync("{packages,examples,bench,tools,docs}/**/*", { cwd: root, exclude: (path) => path.includes("node_modules") });
+  return trackedFiles;
+}
 
 function fileOf(page: string, line: number): string {
   return join(blocksFolder, page.replace(/\.md$/, ""), `line-${line}.ts`);

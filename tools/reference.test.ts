@@ -66,6 +66,69 @@ test("every row of the reference says something in each of its columns", () => {
   assert.deepEqual(empty, []);
 });
 
+/** What a page states, and the line of code that makes it so. Who changes one is sent to the other. */
+const figures: readonly (readonly [page: string, says: string, file: string, holds: string])[] = [
+  ["docs/errors-and-failure.md", "| 5 s | a request that no node could ever serve", "node/lease-queue.ts", "INFEASIBLE_AFTER_MS = 5000;"],
+  [
+    "docs/errors-and-failure.md",
+    "| 5 s | a request that no node could ever serve",
+    "control/control-server.ts",
+    "DEFAULT_INFEASIBLE_TIMEOUT_MS = 5_000;",
+  ],
+  ["docs/errors-and-failure.md", "| 10 s | a machine that has refused every start", "node/start-failures.ts", "SHORT_FOR_MS = 10_000;"],
+  [
+    "docs/errors-and-failure.md",
+    "| 10 s | a program that lives, and has lost its connection",
+    "control/job-server.ts",
+    "DRIVER_GRACE_MS = 10_000;",
+  ],
+  ["docs/errors-and-failure.md", "| 2 s, then 10 s |", "worker/calls/worker-deaths.ts", "DEATH_WORD_MS = 2000;"],
+  ["docs/errors-and-failure.md", "| 2 s, then 10 s |", "worker/calls/worker-deaths.ts", "KILL_WORD_MS = 10_000;"],
+  ["docs/errors-and-failure.md", "| 30 s | an actor's", "node/hosted-actors.ts", "EXIT_GRACE_MS = 30_000;"],
+  ["docs/errors-and-failure.md", "| 30 s | a head that has not answered", "bin/head-process.ts", "START_TIMEOUT_MS = 30_000;"],
+  ["docs/errors-and-failure.md", "go to others after 0.3 s", "node/lease-server.ts", "OWNER_ANSWER_MS = 300;"],
+  ["docs/errors-and-failure.md", "names it after a second", "worker/ownership/object-explainer.ts", "OWNER_ANSWER_MS = 1_000;"],
+  ["docs/errors-and-failure.md", "SIGKILL a second later", "worker/calls/call-limits.ts", "CANCEL_GRACE_MS = 1000;"],
+  ["docs/output.md", "| 10,000, then 1,000 |", "node/output-limiter.ts", "BURST_LINES = 10_000;"],
+  ["docs/output.md", "| 10,000, then 1,000 |", "node/output-limiter.ts", "LINES_PER_SECOND = 1_000;"],
+  ["docs/output.md", "| 2 MiB, then 1 MiB |", "node/output-limiter.ts", "BURST_BYTES = 2 << 20;"],
+  ["docs/output.md", "| 2 MiB, then 1 MiB |", "node/output-limiter.ts", "BYTES_PER_SECOND = 1 << 20;"],
+  ["docs/output.md", "| 8 KiB; the rest is cut", "node/output-splitter.ts", "MAX_LINE_BYTES = 8 * 1024;"],
+  ["docs/output.md", "| 50 ms, so that lines travel", "node/output-hub.ts", "BATCH_MS = 50;"],
+  ["docs/output.md", "or after a second, or at", "node/output-hub.ts", "MARK_AFTER_MS = 1_000;"],
+  ["docs/output.md", "within five seconds is folded", "node/output-folder.ts", "WINDOW_MS = 5_000;"],
+  ["docs/output.md", "| one file | 16 MiB;", "node/output-log-directory.ts", "FILE_BYTES = 16 << 20;"],
+  ["docs/output.md", "| a session | 1 GiB, and the files of 1,000", "node/output-log-directory.ts", "TOTAL_BYTES = 1 << 30;"],
+  ["docs/output.md", "| a session | 1 GiB, and the files of 1,000", "node/output-log-directory.ts", "FILE_COUNT = 1_000;"],
+  ["docs/output.md", "| all sessions of a user | 20, and 1 GiB", "base/session-logs.ts", "LOG_KEEP_COUNT = 20;"],
+  ["docs/output.md", "| all sessions of a user | 20, and 1 GiB", "base/session-logs.ts", "LOG_KEEP_BYTES = 1 << 30;"],
+  ["docs/output.md", "| 4 MiB of one stream", "node/output-rotating-log.ts", "MAX_QUEUE_BYTES = 4 << 20;"],
+  ["docs/api.md", "| 4 | milliseconds of work that short items", "api/map.ts", "DEFAULT_BATCH_MS = 4;"],
+  ["docs/api.md", "| 1,024; 1 with `timeoutMs`", "api/map.ts", "DEFAULT_MAX_BATCH = 1024;"],
+  ["docs/api.md", ": 4 to 1,024 |", "api/map.ts", "MOST_DEFAULT_CONCURRENCY = 1024;"],
+  ["docs/api.md", "| `maxRetries` | 3 |", "api/options.ts", "DEFAULT_MAX_RETRIES = 3;"],
+  ["docs/api.md", "| `generatorBackpressure` | 1,000 |", "worker/execution/executor.ts", "DEFAULT_BACKPRESSURE_ITEMS = 1000;"],
+  ["docs/api.md", "1,000 with an async method", "api/options.ts", "DEFAULT_ASYNC_CONCURRENCY = 1000;"],
+  ["docs/api.md", "| `list.limit` | 1,000 |", "worker/state/cluster-state.ts", "DEFAULT_LIMIT = 1_000;"],
+  ["docs/api.md", "1 MiB to 16 TiB", "api/limits.ts", "MIN_STORE_BYTES = 1_048_576;"],
+  ["docs/api.md", "1 MiB to 16 TiB", "api/limits.ts", "MAX_STORE_BYTES = 17_592_186_044_416;"],
+];
+
+test("the figures that pages state are those of the code", () => {
+  const lost = figures.filter(([stating, says, file, holds]) => {
+    const code = readFileSync(join(root, "packages/core/src", file), "utf8");
+    return !readFileSync(join(root, stating), "utf8").includes(says) || !code.includes(`const ${holds}`);
+  });
+  assert.deepEqual(lost, []);
+});
+
+test("the README's figures of speed that the page on speed has as well are the same", () => {
+  const read = (file: string): string => readFileSync(join(root, file), "utf8");
+  const [, tasks] = /\| tasks a second[^|]*\| ([\d,]+) \//.exec(read("README.md")) ?? [];
+  const [, calls] = /\| actor calls a second[^|]*\| ([\d,]+) \//.exec(read("README.md")) ?? [];
+  assert.ok(read("bench/README.md").includes(`that machine ran ${tasks} tasks and ${calls} actor calls a second`), `${tasks} ${calls}`);
+});
+
 function namesUnder(heading: string): string[] {
   const [, section = ""] = page.split(`\n## ${heading}\n`);
   const [own = ""] = section.split("\n## ");
