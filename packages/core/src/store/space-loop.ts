@@ -198,8 +198,9 @@ export class SpaceLoop {
     if (oldest === undefined) return;
     const nowMs = this.#deps.clock.nowMs();
     const lookInMs = Math.min(LOOK_AGAIN_MS, oldest.askedAtMs + this.#timeoutMs - nowMs);
-    const retryInMs = this.#diskErrno === undefined ? lookInMs : Math.min(lookInMs, this.#diskTriedAtMs + DISK_RETRY_MS - nowMs);
-    this.#timer = this.#deps.clock.after(Math.max(0, retryInMs), () => this.kick());
+    const retryInMs = this.#diskErrno === undefined ? lookInMs : this.#diskTriedAtMs + DISK_RETRY_MS - nowMs;
+    // A try that is due and was not made had nothing to write.
+    this.#timer = this.#deps.clock.after(Math.max(0, retryInMs > 0 ? Math.min(lookInMs, retryInMs) : lookInMs), () => this.kick());
   }
 }
 

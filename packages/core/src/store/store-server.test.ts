@@ -236,6 +236,26 @@ test("C-14 store: who asks while the disk has long been full is told after one m
   await assert.rejects(third, hasCode("OUT_OF_DISK"));
 });
 
+test("store: a full disk and nothing left to write to it: the store waits instead of looking again and again", async () => {
+  const store = new StoreFixture(16, { diskTimeoutMs: 10_000 });
+  store.store("a", 16);
+  store.disk.capacityBytes = 0;
+  const waiting = store.server.requestSpace(5, 4 * BLOCK_BYTES);
+  await settle();
+  await store.server.pin(3, ["a"]);
+  const allocateFor = store.arena.allocateFor.bind(store.arena);
+  let looks = 0;
+  store.arena.allocateFor = (slot, bytes) => {
+    if (++looks > 100) throw new Error("it looks without end");
+    return allocateFor(slot, bytes);
+  };
+  store.clock.advance(2000);
+  assert.ok(looks < 20, `${looks} looks in 2 s`);
+  store.server.free(["a"]);
+  store.server.unpin(3, ["a"]);
+  await waiting;
+});
+
 test("C-16 store: a disk that cannot be read gives OBJECT_LOST to every reader, and the rest goes on", async () => {
   const store = new StoreFixture(16);
   store.store("a", 8);
