@@ -124,6 +124,19 @@ test("session: a path too long for a socket is refused at once, with its length,
   assert.throws(() => makeSessionDirectory(environment).socketPath("é".repeat(40)), { code: "SESSION_DIRECTORY" });
 });
 
+test("session: what a removal left that was shot half way goes at the next look", async () => {
+  const session = makeSessionDirectory(environment);
+  const remains = join(base, own, `gone-${session.name}`);
+  mkdirSync(join(remains, "spill"), { recursive: true });
+  writeFileSync(join(remains, "spill", "object"), "");
+  await findSessions(environment, async () => false);
+  assert.equal(existsSync(remains), false);
+
+  mkdirSync(remains);
+  session.remove();
+  assert.deepEqual(existsSync(join(base, own)) ? readdirSync(join(base, own)) : [], [], "remains are not in the way of a removal");
+});
+
 test("session: found by others with what it published; newest first", async () => {
   const older = makeSessionDirectory(environment);
   const newer = makeSessionDirectory(environment);

@@ -1,10 +1,19 @@
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { realClock } from "./clock.ts";
 import { realRandom } from "./random.ts";
 import { attempt, checkPrivate, makePrivate, refuse, removeDirectory } from "./private-directory.ts";
 import { isSameProcess, type ProcessMark, processMark } from "./process-mark.ts";
-import { logsRoots, SESSION_PREFIX, type SessionEnvironment, sessionNames, sessionRoot, sessionRoots } from "./session-roots.ts";
+import {
+  GARBAGE_PREFIX,
+  garbageIn,
+  logsRoots,
+  SESSION_PREFIX,
+  type SessionEnvironment,
+  sessionNames,
+  sessionRoot,
+  sessionRoots,
+} from "./session-roots.ts";
 
 /**
  * Where the sockets of one running cluster are, on one machine. This is an adapter: it touches the disk.
@@ -104,13 +113,14 @@ export async function findSessions(
   environment: SessionEnvironment,
   probe: (session: { readonly path: string; readonly facts: SessionFacts }) => Promise<boolean>,
 ): Promise<FoundSession[]> {
+  removeGarbage(environment);
   const found = await Promise.all(
     sessionRoots(environment).flatMap((root) =>
       sessionNames(root).map(async (name): Promise<FoundSession | undefined> => {
         const path = join(root, name);
         const record = readRecord(path);
         if (record === undefined) {
-          if (isAbandoned(path)) removeDirectory(path);
+          if (isAbandoned(path)) removeSession(path);
           return undefined;
         }
         const { facts, mark, madeAtMs } = record;
@@ -118,7 +128,7 @@ export async function findSessions(
         // Both must fail: a process in another container cannot be seen, and one that is stopped does not answer.
         const answers = await probe({ path, facts }).catch(() => false);
         if (!answers && !isAlive) {
-          removeDirectory(path);
+          removeSession(path);
           return undefined;
         }
         return { name, path, facts, pid: mark.pid, state: answers ? "running" : "silent", madeAtMs };
@@ -133,6 +143,7 @@ export async function removeStaleSessions(
   environment: SessionEnvironment,
   probe: (session: { readonly path: string; readonly facts: SessionFacts }) => Promise<boolean>,
 ): Promise<void> {
+  removeGarbage(environment);
   const paths = sessionRoots(environment).flatMap((root) => sessionNames(root).map((name) => join(root, name)));
   await Promise.all(
     paths.map(async (path) => {
@@ -142,9 +153,13 @@ export async function removeStaleSessions(
           ? isAbandoned(path)
           : !isSameProcess(record.mark) && !(await probe({ path, facts: record.facts }).catch(() => false))
       )
-        removeDirectory(path);
+        removeSession(path);
     }),
   );
+}
+
+function removeGarbage(environment: SessionEnvironment): void {
+  for (const root of sessionRoots(environment)) for (const name of garbageIn(root)) removeDirectory(join(root, name));
 }
 
 function openSession(environment: SessionEnvironment, path: string): SessionDirectory {
@@ -198,12 +213,24 @@ function makeLogsIn(root: string, name: string): string {
 
 /** Deletes a session's directory, and the root with it when no other session is there. Safe to repeat. */
 export function removeSessionDirectory(path: string): void {
-  removeDirectory(path);
+  removeSession(path);
   try {
     rmdirSync(dirname(path));
   } catch {
     // Another session is there, or somebody was quicker.
   }
+}
+
+/** Under another name first: whoever is shot half way leaves something that the next look knows to be garbage. */
+function removeSession(path: string): void {
+  const garbage = join(dirname(path), `${GARBAGE_PREFIX}${basename(path)}`);
+  try {
+    renameSync(path, garbage);
+  } catch {
+    // It is gone, or a former try left its remains there.
+    removeDirectory(path);
+  }
+  removeDirectory(garbage);
 }
 
 interface SessionRecord {

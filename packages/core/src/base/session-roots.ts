@@ -11,6 +11,8 @@ export interface SessionEnvironment {
 }
 
 export const SESSION_PREFIX = "s-";
+/** Of a session that is being deleted. */
+export const GARBAGE_PREFIX = "gone-";
 
 /** Where to look: without RAIA_TMPDIR in both places, since a session may have been started from a shell without XDG_RUNTIME_DIR. */
 export function sessionRoots(environment: SessionEnvironment): string[] {
@@ -50,8 +52,16 @@ function ownName(): string {
 }
 
 export function sessionNames(root: string): string[] {
+  return namesIn(root, SESSION_PREFIX);
+}
+
+export function garbageIn(root: string): string[] {
+  return namesIn(root, GARBAGE_PREFIX);
+}
+
+function namesIn(root: string, prefix: string): string[] {
   try {
-    return readdirSync(root).filter((name) => name.startsWith(SESSION_PREFIX));
+    return readdirSync(root).filter((name) => name.startsWith(prefix));
   } catch {
     return []; // No root, no sessions.
   }
