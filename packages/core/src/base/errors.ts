@@ -26,7 +26,10 @@ export const errorCatalogue = {
   // Objects
   OBJECT_FREED: ["The object was freed explicitly", "do not use a ref after free()"],
   OBJECT_LOST: ["Every copy of the object is gone and it cannot be computed again", "keep it with maxRetries, or put it again"],
-  OWNER_DIED: ["The process that owned the object is gone", "keep the owner alive, or return the value instead of a ref"],
+  OWNER_DIED: [
+    "The process that owned the object is gone, and the object was not finished or never returned",
+    "keep the owner alive, or return the value instead of a ref",
+  ],
   STORE_FULL: ["The object store and its overflow are full", "drop refs, await ref.stored, or raise objectStoreMemory"],
   OUT_OF_DISK: ["The disk that objects spill to is full", "free space, drop refs, or set another spillDirectory"],
   OBJECT_CORRUPT: [

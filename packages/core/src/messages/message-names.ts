@@ -3,7 +3,7 @@ import { Hello, Welcome } from "../wire/connection.ts";
 import type { Service } from "../wire/service.ts";
 import { controlEvents, controlService, nodeControlService, nodeReports } from "./control.ts";
 import { leaseEvents, leaseService, outputEvents, processService } from "./leases.ts";
-import { storeService } from "./objects.ts";
+import { storeEvents, storeService } from "./objects.ts";
 import { ownerService } from "./owners.ts";
 import { hostService, PUSH_TAG, RESULT_TAG, STREAM_ITEM_TAG, workerEvents, workerService } from "./tasks.ts";
 
@@ -18,12 +18,13 @@ const services: readonly Service[] = [
   outputEvents,
   ownerService,
   processService,
+  storeEvents,
   storeService,
   workerEvents,
   workerService,
 ];
 
-export const messageNames: ReadonlyMap<number, string> = new Map([
+export const messageTags: readonly (readonly [tag: number, name: string])[] = [
   [Hello.tag, Hello.name],
   [Welcome.tag, Welcome.name],
   [PUSH_TAG, "Push"],
@@ -35,4 +36,6 @@ export const messageNames: ReadonlyMap<number, string> = new Map([
       ...(method.kind === "unary" ? [[method.reply.tag, method.reply.name] as [number, string]] : []),
     ]),
   ),
-]);
+];
+
+export const messageNames: ReadonlyMap<number, string> = new Map(messageTags);

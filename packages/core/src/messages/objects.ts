@@ -11,6 +11,8 @@ export const ObjectLabel = struct("ObjectLabel", {
   ownerId: str,
   /** Where in the user's code it was made. */
   site: opt(str),
+  /** Objects of the same owner that its value refers to. */
+  nested: opt(list(str)),
 });
 
 /** An object is complete; its blocks are the node's from now on. Sent before anybody is told that it is stored here. */
@@ -40,6 +42,21 @@ export const AbandonObject = message(48, "AbandonObject", {
   code: oneOf("STORE_FULL", "OUT_OF_DISK", "OBJECT_LOST"),
   facts: opt(plain),
 });
+
+/**
+ * Their owner is gone, and the sender holds refs to them still. Answered with those that are here, which stay for it, once
+ * the node has read all that the owner sent.
+ */
+export const KeepOrphans = message(53, "KeepOrphans", { ownerId: str, ids: list(str) });
+export const OrphansKept = message(57, "OrphansKept", { kept: list(struct("KeptOrphan", { id: str, bytes: u53 })) });
+/** The sender holds these no more. */
+export const DropOrphans = message(55, "DropOrphans", { ids: list(str) });
+
+/**
+ * Node to process: that owner is gone and has left objects here; keep those that you hold refs to. Answered when the node
+ * has heard of all of them: what nobody keeps is freed then, however long one takes to answer.
+ */
+export const OwnerGone = message(56, "OwnerGone", { ownerId: str });
 
 export const AskUsage = message(49, "AskUsage", {});
 export const StoreUsage = message(50, "StoreUsage", {
@@ -78,9 +95,14 @@ export const storeService = service("store", {
   requestSpace: unary(RequestSpace, SpaceReply),
   adoptFile: unary(AdoptFile, Done),
   abandonObject: oneWay(AbandonObject),
+  keepOrphans: unary(KeepOrphans, OrphansKept),
+  dropOrphans: oneWay(DropOrphans),
   askUsage: unary(AskUsage, StoreUsage),
   listStored: unary(ListStored, StoredList),
 });
+
+/** What a node's store tells the processes of the node. */
+export const storeEvents = service("storeEvents", { ownerGone: unary(OwnerGone, Done) });
 
 /** What a process of the node holds to speak to the store. */
 export type StoreGateway = Client<typeof storeService>;

@@ -179,7 +179,11 @@ export class NodeServer {
     connection.serve(leaseService, this.#leases.handlers(this.#actors));
     connection.serve(
       storeService,
-      storeHandlers(this.#deps.store, (peer: Connection) => this.#members.of(peer).slot),
+      storeHandlers(
+        this.#deps.store,
+        (peer: Connection) => this.#members.of(peer).slot,
+        (workerId) => this.#members.ended(workerId),
+      ),
     );
   }
 

@@ -2,6 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import type { ProcessRegistered, processService, RegisterProcess } from "../messages/leases.ts";
+import { storeEvents } from "../messages/objects.ts";
 import type { StoreServer } from "../store/store-server.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { Infer } from "../wire/schema.ts";
@@ -90,7 +91,8 @@ export class ProcessServer {
     if (!members.remove(member)) return;
     queue.ownerDied(member.workerId);
     control.ownerEnded(member.workerId);
-    store.ownerDied(member.workerId);
+    // With a driver its job ends, and all that it owned; what a worker left may be in use elsewhere.
+    store.ownerDied(member.workerId, worker === undefined ? undefined : () => this.#askHolders(member.workerId));
     if (worker === undefined) {
       store.processDied(member.slot);
       pool.returnSlot(member.slot);
@@ -100,5 +102,11 @@ export class ProcessServer {
       // one can be given nothing and tell nothing.
       clock.after(LOST_WORKER_MS, () => pool.stop(worker, { by: "node" }, 0));
     }
+  }
+
+  /** Settles when every process has said what it holds of that owner's, or is gone itself. */
+  async #askHolders(ownerId: string): Promise<void> {
+    const asked = [...this.#deps.members.all()].map(({ connection }) => connection.client(storeEvents).ownerGone({ ownerId }));
+    await Promise.allSettled(asked);
   }
 }

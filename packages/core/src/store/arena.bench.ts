@@ -29,7 +29,11 @@ function startStore(capacityBytes: number): { client: StoreClient; server: Store
   const arena = SharedArena.create({ capacityBytes, slot: 1, directory: tmpdir() });
   const disk = new FakeDisk();
   const store = new StoreServer({ arena, disk, clock: realClock }, { spillAboveFraction: 1 });
-  const handlers = storeHandlers(store, () => 2);
+  const handlers = storeHandlers(
+    store,
+    () => 2,
+    async () => {},
+  );
   const direct = {
     ...handlers,
     pinObjects: async (request) => handlers.pinObjects(request, undefined),

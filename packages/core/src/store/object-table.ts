@@ -12,6 +12,8 @@ export interface Label {
   readonly ownerId: string;
   /** Where in the user's code it was made. */
   readonly site?: string | undefined;
+  /** Objects of the same owner that its value refers to. */
+  readonly nested?: readonly ObjectId[] | undefined;
 }
 
 /** Somebody who waits until the object can be read. */

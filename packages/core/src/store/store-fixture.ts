@@ -59,7 +59,11 @@ export class StoreFixture {
     const arena = this.arena.attach(slot);
     const finalizers = new FakeFinalizers();
     // Handlers answer at once or with a promise; over a wire both are promises.
-    const handlers = storeHandlers(this.server, () => slot);
+    const handlers = storeHandlers(
+      this.server,
+      () => slot,
+      async () => {},
+    );
     const gateway: StoreGateway = {
       sealObject: (request) => handlers.sealObject(request, undefined),
       pinObjects: async (request) => handlers.pinObjects(request, undefined),
@@ -68,6 +72,8 @@ export class StoreFixture {
       requestSpace: async (request) => handlers.requestSpace(request, undefined),
       adoptFile: async (request) => handlers.adoptFile(request, undefined),
       abandonObject: (request) => handlers.abandonObject(request, undefined),
+      keepOrphans: async (request) => handlers.keepOrphans(request, undefined),
+      dropOrphans: (request) => handlers.dropOrphans(request, undefined),
       askUsage: async (request) => handlers.askUsage(request, undefined),
       listStored: async (request) => handlers.listStored(request, undefined),
     };

@@ -8,7 +8,12 @@ import type { StoreServer } from "./store-server.ts";
 /** How many objects one listing may ask for. */
 const MAX_LISTED = 10_000;
 
-export function storeHandlers<Peer>(server: StoreServer, slotOf: (peer: Peer) => number): Handlers<typeof storeService, Peer> {
+/** @param ended settles when nothing more can come of that process */
+export function storeHandlers<Peer>(
+  server: StoreServer,
+  slotOf: (peer: Peer) => number,
+  ended: (workerId: string) => Promise<void>,
+): Handlers<typeof storeService, Peer> {
   return {
     sealObject: (request, peer) => server.seal(slotOf(peer), request),
     pinObjects: async ({ ids, timeoutMs }, peer) => ({ extents: await server.pin(slotOf(peer), ids, { timeoutMs }) }),
@@ -23,6 +28,11 @@ export function storeHandlers<Peer>(server: StoreServer, slotOf: (peer: Peer) =>
       return {};
     },
     abandonObject: ({ facts, ...request }) => server.abandon({ ...request, facts: facts as Facts | undefined }),
+    keepOrphans: async ({ ownerId, ids }, peer) => {
+      await ended(ownerId);
+      return { kept: server.keepOrphans(slotOf(peer), ids) };
+    },
+    dropOrphans: ({ ids }, peer) => server.dropOrphans(slotOf(peer), ids),
     askUsage: () => server.usage(),
     listStored: ({ limit }) => server.list(Math.min(limit, MAX_LISTED)),
   };

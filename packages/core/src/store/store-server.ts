@@ -6,11 +6,11 @@
 import type { Clock } from "../base/clock.ts";
 import { type ErrorCode, type Facts, RaiaError } from "../base/errors.ts";
 import { type ObjectId, ownerPart } from "../base/ids.ts";
-import { LruMap } from "../base/lru-map.ts";
 import type { Arena } from "./arena.ts";
 import type { Disk } from "./disk.ts";
 import type { Extent, ObjectEffect, ObjectEvent, SpillFile } from "./object-machine.ts";
 import { type Label, type ObjectRecord, ObjectTable, type OwnerUsage, type Waiter } from "./object-table.ts";
+import { type Legacy, Orphans } from "./orphans.ts";
 import { SpaceLoop, type SpaceLimits } from "./space-loop.ts";
 import { overflowPrefix, Spiller } from "./spiller.ts";
 
@@ -74,9 +74,6 @@ export interface StoredObject {
   readonly createdAtMs: number;
 }
 
-/** What was on its way when its owner died comes within seconds; the oldest of so many deaths are long past. */
-const MAX_DEAD_OWNERS = 4096;
-
 /** As much disk as fits a few arenas of a large machine; the session's disk is shared with logs. */
 const DEFAULT_MAX_SPILL_BYTES = 256 * 1024 ** 3;
 const TOP_OWNERS = 5;
@@ -91,8 +88,7 @@ export class StoreServer {
   readonly #onStored: () => void;
   /** How often each slot has died: what was waited for in an earlier life must not touch a later one. */
   readonly #deaths = new Map<number, number>();
-  /** By the part of their ids that object ids begin with. */
-  readonly #deadOwners = new LruMap<string, true>(MAX_DEAD_OWNERS);
+  readonly #orphans = new Orphans((ids) => this.free(ids));
 
   constructor({ arena, disk, clock }: StoreDependencies, options: StoreOptions = {}) {
     this.#arena = arena;
@@ -168,6 +164,7 @@ export class StoreServer {
     for (const id of ids) {
       if (this.#table.get(id) === undefined) this.#table.rememberFreed(id);
       else this.#handle(id, { kind: "freed" });
+      this.#orphans.removed(id);
     }
     this.#space.kick();
   }
@@ -207,23 +204,42 @@ export class StoreServer {
       }
     }
     for (const [id, pins] of this.#table.dropPinsOf(slot)) this.#handle(id, { kind: "unpinned", pins });
+    this.#orphans.keeperDied(slot);
     this.#space.cancel(slot);
     this.#arena.blocks.sweep(slot);
     void this.#spiller.sweep(slot);
     this.#space.kick();
   }
 
-  /** An owner is gone, and nobody took over what it owned: what it had not finished is waited for no more. */
-  ownerDied(ownerId: string): void {
+  /**
+   * An owner is gone. What it had not finished is waited for no more; the rest stays for those who hold refs to it.
+   *
+   * @param askHolders settles when every process has said what it keeps; absent: nothing outlives this owner
+   */
+  ownerDied(ownerId: string, askHolders?: () => Promise<unknown>): void {
     const owner = ownerPart(ownerId);
-    this.#deadOwners.set(owner, true);
-    this.free([...this.#table.records].filter(({ id }) => ownerPart(id) === owner).map(({ id }) => id));
+    const records = [...this.#table.records].filter(({ id }) => ownerPart(id) === owner);
+    const left = askHolders === undefined ? [] : records.filter(({ id }) => this.has(id)).map(legacyOf);
+    const kept = new Set(left.map(({ id }) => id));
+    void this.#orphans.ownerDied(ownerId, left, left.length > 0 ? askHolders!() : Promise.resolve());
+    this.free(records.filter(({ id }) => !kept.has(id)).map(({ id }) => id));
   }
 
-  /** Whether an object is here, in memory or on disk. */
+  /** Their owner is gone, and process `slot` holds refs to them. @returns those that are here: they stay for it */
+  keepOrphans(slot: number, ids: readonly ObjectId[]): { readonly id: ObjectId; readonly bytes: number }[] {
+    const found = ids.filter((id) => this.has(id));
+    this.#orphans.keep(slot, found);
+    return found.map((id) => ({ id, bytes: this.#table.get(id)?.bytes ?? 0 }));
+  }
+
+  dropOrphans(slot: number, ids: readonly ObjectId[]): void {
+    this.#orphans.drop(slot, ids);
+  }
+
+  /** Whether an object is here, in memory or on disk, and can be read. */
   has(id: ObjectId): boolean {
     const kind = this.#table.get(id)?.state.kind;
-    return kind !== undefined && kind !== "creating" && kind !== "lost";
+    return kind === "sealed" || kind === "spilling" || kind === "spilled" || kind === "restoring";
   }
 
   usage(): StoreUsage {
@@ -395,12 +411,11 @@ export class StoreServer {
 
   /** Nobody can ask for it any more: it was freed, or its owner is gone. */
   #isUnwanted(id: ObjectId): boolean {
-    return this.#table.wasFreed(id) || this.#deadOwners.get(ownerPart(id)) !== undefined;
+    return this.#table.wasFreed(id) || this.#orphans.isUnwanted(id);
   }
 
   #gone(id: ObjectId): RaiaError {
-    const hasDeadOwner = this.#deadOwners.get(ownerPart(id)) !== undefined;
-    return new RaiaError(hasDeadOwner ? "OWNER_DIED" : "OBJECT_FREED", { object: id });
+    return new RaiaError(this.#orphans.hasDeadOwner(id) ? "OWNER_DIED" : "OBJECT_FREED", { object: id });
   }
 
   #isForgotten(record: ObjectRecord): boolean {
@@ -411,6 +426,10 @@ export class StoreServer {
     const { topOwners, ...sums } = this.usage();
     return { ...sums, topOwners: topOwners.map(({ ownerId, bytes, objects }) => ({ ownerId, bytes, objects })) };
   }
+}
+
+function legacyOf({ id, label }: ObjectRecord): Legacy {
+  return { id, nested: label?.nested ?? [] };
 }
 
 function describe({ id, bytes, state, label, createdAtMs }: ObjectRecord): StoredObject {

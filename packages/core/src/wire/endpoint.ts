@@ -21,6 +21,8 @@ export class Endpoint {
   readonly #events: EndpointEvents;
   readonly #dialled = new Map<string, Promise<Connection>>();
   readonly #accepted = new Set<Connection>();
+  /** Those of `#dialled` that have greeted. */
+  readonly #reached = new Set<Connection>();
   /** A driver ends when its program does, whatever connections it has. */
   readonly #restsIdle: boolean;
   readonly counters: ConnectionCounters = { rejected: 0 };
@@ -103,8 +105,16 @@ export class Endpoint {
     const greeted = connection.startAsDialler(this.#identity);
     this.#events.connected(connection);
     await greeted;
+    this.#reached.add(connection);
+    connection.onClosed(() => this.#reached.delete(connection));
     if (this.#restsIdle) connection.restIdle();
     return connection;
+  }
+
+  /** Settles when there is no connection with that peer: all that it has sent has been read then. */
+  async lost(peerId: string): Promise<void> {
+    const open = [...this.#accepted, ...this.#reached].filter((connection) => connection.peerId === peerId);
+    await Promise.all(open.map((connection) => new Promise<void>((resolve) => connection.onClosed(() => resolve()))));
   }
 
   async close(): Promise<void> {

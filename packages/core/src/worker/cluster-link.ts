@@ -6,6 +6,7 @@ import { RaiaError } from "../base/errors.ts";
 import type { ActorView } from "../messages/control.ts";
 import { controlEvents, controlService } from "../messages/control.ts";
 import type { DeathCause } from "../messages/common.ts";
+import { storeEvents, storeService } from "../messages/objects.ts";
 import { leaseEvents, leaseService, outputEvents, type ProcessRegistered, processService } from "../messages/leases.ts";
 import { hostService } from "../messages/tasks.ts";
 import type { Connection, Identity } from "../wire/connection.ts";
@@ -49,6 +50,8 @@ export interface ClusterListener {
   actorChanged(view: Infer<typeof ActorView>): void;
   /** Lines that workers of this job printed. */
   outputLines(stream: "stdout" | "stderr", lines: readonly string[]): void;
+  /** An owner is gone. Settles when the node knows which of its objects this process holds. */
+  ownerGone(ownerId: string): Promise<void>;
   /** The node is gone: nothing can go on. */
   nodeLost(reason: string): void;
   /** What a worker does for its node: it hosts actors. */
@@ -76,6 +79,7 @@ export class ClusterLink {
   lease: Client<typeof leaseService> = undefined as never;
   control: Client<typeof controlService> = undefined as never;
   process: Client<typeof processService> = undefined as never;
+  store: Client<typeof storeService> = undefined as never;
 
   constructor(deps: ClusterLinkDependencies) {
     this.#deps = deps;
@@ -167,11 +171,13 @@ export class ClusterLink {
     const { node, controlConnection } = this;
     this.lease = node.client(leaseService);
     this.process = node.client(processService);
+    this.store = node.client(storeService);
     this.control = controlConnection.client(controlService);
     node.serve(leaseEvents, {
       recallLease: ({ leaseId }) => listener.leaseRecalled(leaseId),
       leaseEnded: ({ leaseId, cause, strangers }) => listener.leaseEnded(leaseId, cause, strangers ?? 0),
     });
+    node.serve(storeEvents, { ownerGone: ({ ownerId }) => listener.ownerGone(ownerId).then(() => ({})) });
     node.serve(outputEvents, { outputLines: ({ stream, lines }) => listener.outputLines(stream, lines) });
     controlConnection.serve(controlEvents, { actorState: ({ view }) => listener.actorChanged(view) });
     node.onClosed((reason) => {

@@ -32,6 +32,8 @@ function process(): { finalizers: ToldFinalizers; table: ReferenceTable; functio
   const effects = {
     freeStored: nothing,
     addBorrows: () => Promise.resolve([]),
+    keepOrphans: async () => new Map(),
+    dropOrphans: () => {},
     removeBorrows: nothing,
     sharedChanged: nothing,
     abandoned: nothing,

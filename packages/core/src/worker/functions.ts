@@ -128,7 +128,7 @@ export class FunctionTable {
       return hooks.revive(kind, payload);
     };
     const fn = (await this.#codec.load(code, { ...hooks, revive })) as AnyFunction;
-    if (scope.fresh.length > 0) await this.#table.registerBorrows(scope.fresh);
+    if (scope.fresh.length > 0) await this.#table.borrows.register(scope.fresh);
     return { fn, hasRefs };
   }
 }

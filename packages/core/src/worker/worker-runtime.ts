@@ -25,6 +25,7 @@ import { EventRing, eventKind } from "./state/event-ring.ts";
 import { Executor } from "./execution/executor.ts";
 import { type FunctionCodec, FunctionTable } from "./functions.ts";
 import { HostServer } from "./execution/host-server.ts";
+import { Bequests } from "./ownership/bequests.ts";
 import { ObjectExplainer } from "./ownership/object-explainer.ts";
 import { ObjectReader } from "./objects/object-reader.ts";
 import { ObjectWriter } from "./objects/object-writer.ts";
@@ -157,7 +158,7 @@ export class WorkerRuntime {
     this.#executor = new Executor({
       functions: this.functions,
       args: new ArgumentReader(this.hooks, store),
-      results: new ResultWriter({ pid: this.pid, nodeId: () => cluster.nodeId }, this.hooks, store, clock),
+      results: new ResultWriter({ pid: this.pid, nodeId: () => cluster.nodeId }, this.hooks, store, this.#newBequests(store), clock),
       clock,
       events,
       endScope: (task) => store.endScope(task),
@@ -175,6 +176,11 @@ export class WorkerRuntime {
       actorChanged: (view) => this.actors.update(view),
       outputLines: (stream, lines) => this.#deps.showOutput(stream, lines),
       nodeLost: (reason) => this.#deps.nodeLost(reason),
+      ownerGone: async (ownerId) => {
+        // What it has sent before it died may have refs in it.
+        await this.#endpoint.lost(ownerId);
+        await this.table.borrows.ownerDied(ownerId);
+      },
       host: this.hosts.handlers(),
       registered: (registered) => this.#begin(registered),
     });
@@ -234,7 +240,7 @@ export class WorkerRuntime {
   inspect(): RuntimeInspection {
     return {
       owned: this.table.ownedCount,
-      borrowed: [...this.table.borrowed()].length,
+      borrowed: this.table.borrows.size,
       exported: this.table.exportedCount,
       pendingCalls: this.calls.pendingCount,
       handovers: this.#executor.results.handoverCount,
@@ -276,6 +282,14 @@ export class WorkerRuntime {
     };
   }
 
+  #newBequests(store: StoreAdapter): Bequests {
+    const { table } = this;
+    return new Bequests({
+      storeOwn: (entry, bytes) => store.putBytes(table.idOf(entry), bytes, entry.site, table.ownIds(entry.nested ?? [])),
+      whenStored: (entry) => store.whenStored(table.idOf(entry)),
+    });
+  }
+
   #newReader(store: StoreAdapter): ObjectReader {
     return new ObjectReader(
       this.table,
@@ -297,6 +311,11 @@ export class WorkerRuntime {
       freeStored: (objectId) => store.free(objectId),
       addBorrows: async (owner, sequences) =>
         (await this.#owners.ask(owner, (client) => client.addBorrower({ borrowerId, sequences }))).unknown,
+      keepOrphans: async (ownerId, ids) =>
+        new Map((await this.cluster.store.keepOrphans({ ownerId, ids })).kept.map(({ id, bytes }) => [id, bytes])),
+      dropOrphans: (ids) => {
+        if (!this.cluster.isLeaving) this.cluster.store.dropOrphans({ ids });
+      },
       removeBorrows: (owner, sequences) => this.#owners.tell(owner, (client) => client.removeBorrower({ borrowerId, sequences })),
       sharedChanged: (owns) => {
         const { isJoined, isLeaving, process, node } = this.cluster;

@@ -12,6 +12,7 @@ const left: { readonly [file: string]: readonly string[] } = {
     "envVars: a worker of its own", // another environment
   ],
   "semantics/objects": [
+    "what a task returned outlives its worker", // the death of a process
     "OWNER_DIED", // the death of a process
     "a large object of a dead worker", // the death of a process
   ],
@@ -22,7 +23,7 @@ const left: { readonly [file: string]: readonly string[] } = {
     "killed: calls reject with ACTOR_DIED and the process is gone", // another process
     "C-4: killed in a call", // the death of a process
     "maxTaskRetries: a call that was lost", // the death of a process
-    "refs that an actor put", // the death of a process
+    "refs that an actor gave", // the death of a process
     "kill without noRestart", // another process
     "exitActor: its call", // another process
     "an unnamed actor dies", // another process

@@ -4,20 +4,11 @@ import { readdirSync } from "node:fs";
 import { describe, test } from "node:test";
 import { testCluster } from "@raia/testing/fixtures/cluster";
 import { eventually } from "@raia/testing/fixtures/eventually";
+import { isAlive } from "@raia/testing/fixtures/is-alive";
 import { isRaised, note, notes, raise, spinUntilRaised, whenNoted, whenRaised } from "@raia/testing/fixtures/signals";
 import { cancel, get, listWorkers, type RaiaError, remote, runtimeContext } from "../../src/index.ts";
 
 const cluster = testCluster();
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    // No such process.
-    return false;
-  }
-}
 
 describe("deaths and retries", () => {
   test("C-1: killed while it runs, retries left: one retry, and the result", async () => {

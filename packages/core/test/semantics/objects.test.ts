@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { testCluster } from "@raia/testing/fixtures/cluster";
 import { eventually } from "@raia/testing/fixtures/eventually";
+import { isAlive } from "@raia/testing/fixtures/is-alive";
 import { raise, whenRaised } from "@raia/testing/fixtures/signals";
 import { existingRuntime } from "../../src/api/init.ts";
 import { free, get, type ObjectRef, onOutOfScope, put, remote, wait } from "../../src/index.ts";
@@ -14,6 +15,11 @@ async function storedBytes(): Promise<number> {
   const { facts } = await existingRuntime().cluster.process.nodeStatus({});
   const { store } = facts as { store: { usedBytes: number; spilledBytes: number } };
   return store.usedBytes + store.spilledBytes;
+}
+
+async function isStored(id: string): Promise<boolean> {
+  const { objects } = await existingRuntime().cluster.store.listStored({ limit: 1000 });
+  return objects.some((object) => object.id === id);
 }
 
 describe("put, get, wait, free", () => {
@@ -77,16 +83,17 @@ describe("put, get, wait, free", () => {
   });
 
   test("using: the last ref takes the object with it, and onOutOfScope hears of it", async () => {
-    const before = await storedBytes();
     const { promise, resolve } = Promise.withResolvers<void>();
+    let id: string;
     {
       using ref = put(new Uint8Array(4 * MiB));
+      ({ id } = ref);
       onOutOfScope(ref, resolve);
       await ref.stored;
-      assert.ok((await storedBytes()) >= before + 4 * MiB);
+      assert.ok(await isStored(id));
     }
     await promise;
-    assert.ok(await eventually(async () => (await storedBytes()) <= before, 2000));
+    assert.ok(await eventually(async () => !(await isStored(id)), 2000));
   });
 
   test("a ref is no promise and no JSON", async () => {
@@ -193,21 +200,54 @@ describe("references", () => {
     assert.equal(await get(keeper.read.remote()), 9);
   });
 
-  test("C-5: OWNER_DIED: the process that owned it was killed", async () => {
-    const make = remote(() => ({ ref: put({ a: 1 }), pid: process.pid }));
+  test("what a task returned outlives its worker, whatever refers to it, and goes when it is dropped", async () => {
+    const make = remote(() => ({
+      small: put({ a: 1 }),
+      number: put(7),
+      large: put(new Float64Array(MiB).fill(3)),
+      holder: put({ inner: put("deep") }),
+      largeHolder: put({ inner: put("deeper"), filling: new Uint8Array(MiB) }),
+      pid: process.pid,
+    }));
+    const sum = remote((numbers: { of: ObjectRef<Float64Array> }) => get(numbers.of).then((values) => values[9]));
+    const made = await get(make.remote());
+    const { pid, small, number, large, holder, largeHolder } = made;
+    process.kill(pid, "SIGKILL");
+    assert.ok(await eventually(() => !isAlive(pid), 5000));
+    assert.deepEqual(await get([small, number]), [{ a: 1 }, 7]);
+    assert.equal(await get(sum.remote({ of: large })), 3, "and it can be passed on");
+    const { inner } = await get(holder);
+    const { inner: deeper } = await get(largeHolder);
+    assert.deepEqual(await get([inner, deeper]), ["deep", "deeper"]);
+
+    const refs = [small, number, holder, inner, deeper];
+    const ids = refs.map((ref) => ref.id);
+    for (const ref of refs) ref[Symbol.dispose]();
+    largeHolder[Symbol.dispose]();
+    for (const id of ids) assert.ok(await eventually(async () => !(await isStored(id)), 5000));
+  });
+
+  test("C-5: OWNER_DIED: what a dead worker's tasks had still to make", async () => {
+    const make = remote(() => {
+      const endless = remote(() => new Promise<number>(() => {}));
+      return { ref: endless.remote(), pid: process.pid };
+    });
     const { ref, pid } = await get(make.remote());
     process.kill(pid, "SIGKILL");
     await assert.rejects(get(ref), { code: "OWNER_DIED" });
   });
 
-  test("a large object of a dead worker is gone with it", async () => {
+  test("a large object of a dead worker that nobody holds is gone with it", async () => {
     const before = await storedBytes();
-    const make = remote(() => ({ ref: put(new Uint8Array(4 * MiB)), pid: process.pid }));
-    const { ref, pid } = await get(make.remote());
+    const kept: ObjectRef[] = [];
+    const make = remote(() => {
+      kept.push(put(new Uint8Array(4 * MiB)));
+      return process.pid;
+    });
+    const pid = await get(make.remote());
+    assert.ok(await eventually(async () => (await storedBytes()) > before, 5000));
     process.kill(pid, "SIGKILL");
-    // Until the node has seen the death, the bytes are there and may be read.
     assert.ok(await eventually(async () => (await storedBytes()) <= before, 5000));
-    await assert.rejects(get(ref), { code: "OWNER_DIED" });
   });
 
   test("what was dropped is found without anybody asking", async () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { testCluster } from "@raia/testing/fixtures/cluster";
 import { eventually } from "@raia/testing/fixtures/eventually";
+import { isAlive } from "@raia/testing/fixtures/is-alive";
 import { note, notes, raise, whenNoted, whenRaised } from "@raia/testing/fixtures/signals";
 import { cancel, get, listWorkers, type RaiaError, remote, runtimeContext } from "../../src/index.ts";
 
@@ -11,16 +12,6 @@ const block = remote(async (log: string, path: string) => {
   note(log, "began");
   return whenRaised(path);
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    // No such process.
-    return false;
-  }
-}
 
 describe("at most once", () => {
   test("maxRetries 0: of a pipeline whose worker dies, what had begun rejects, the rest runs, and nothing runs twice", async () => {

@@ -35,7 +35,11 @@ function startNode(capacityBytes: number): Node {
   const arena = SharedArena.create({ capacityBytes, slot: 1, directory });
   const disk = new DirectoryDisk(directory);
   const server = new StoreServer({ arena, disk, clock: realClock });
-  const handlers = storeHandlers(server, () => 2);
+  const handlers = storeHandlers(
+    server,
+    () => 2,
+    async () => {},
+  );
   const gateway: StoreGateway = {
     sealObject: (request) => handlers.sealObject(request, undefined),
     pinObjects: async (request) => handlers.pinObjects(request, undefined),
@@ -44,6 +48,8 @@ function startNode(capacityBytes: number): Node {
     requestSpace: async (request) => handlers.requestSpace(request, undefined),
     adoptFile: async (request) => handlers.adoptFile(request, undefined),
     abandonObject: (request) => handlers.abandonObject(request, undefined),
+    keepOrphans: async (request) => handlers.keepOrphans(request, undefined),
+    dropOrphans: (request) => handlers.dropOrphans(request, undefined),
     askUsage: async (request) => handlers.askUsage(request, undefined),
     listStored: async (request) => handlers.listStored(request, undefined),
   };

@@ -13,4 +13,8 @@ export const failedSeeds: readonly (readonly [seed: number, found: string])[] = 
   [800838, "an actor that ran a call whose connection was lost could not keep the ref that it was given"],
   [801243, "a result that came after its actor had ended was dropped, and the refs in it were held without end"],
   [102893, "who waited for an object that its owner had not finished was not told of the owner's death"],
+  [443689233, "a large object that still waited for room went with the worker that had returned a ref to it"],
+  [443793786, "what a worker had stored before it died was asked for before the node had read of it"],
+  [443792732, "with a full disk and nothing left to write to it the store looked for victims without end"],
+  [444031295, "a result that could not be stored stayed in the store's list when its owner had been told"],
 ];

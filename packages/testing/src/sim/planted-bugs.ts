@@ -66,6 +66,10 @@ export const plantedBugs: Readonly<Record<string, PlantedBug>> = {
     what: "the store does not hear that a reader is done",
     plant: () => replace(StoreServer.prototype, "unpin", () => () => {}),
   },
+  "orphans-forgotten": {
+    what: "the store keeps nothing for those who hold what a dead owner left",
+    plant: () => replace(StoreServer.prototype, "keepOrphans", () => () => []),
+  },
   "dead-owner-kept": {
     what: "the store keeps what a dead owner owned",
     plant: () => replace(StoreServer.prototype, "ownerDied", () => () => {}),

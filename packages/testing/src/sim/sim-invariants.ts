@@ -82,7 +82,7 @@ export function leftovers(world: World, drivers: readonly WorkerRuntime[]): stri
     const { owned, borrowed, exported, pendingCalls, handovers } = runtime.inspect();
     const name = `${runtime.kind} ${runtime.cluster.self.workerId.slice(0, 6)}`;
     if (owned > 0) left.push(`objects owned by ${name}: ${owned} (${describe(runtime.table.owned())})`);
-    if (borrowed > 0) left.push(`objects borrowed by ${name}: ${borrowed} (${describe(runtime.table.borrowed())})`);
+    if (borrowed > 0) left.push(`objects borrowed by ${name}: ${borrowed} (${describe(runtime.table.borrows.entries())})`);
     report(`objects exported by ${name}`, exported);
     report(`calls of ${name}`, pendingCalls);
     report(`handovers of ${name}`, handovers);

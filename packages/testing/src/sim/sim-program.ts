@@ -73,6 +73,7 @@ export class SimProgram {
       { name: "put", weight: 8, run: () => this.#put() },
       { name: "get", weight: 17, run: picked((item) => this.#check(item)) },
       { name: "get several", weight: 3, run: () => this.#checkSeveral() },
+      { name: "get what a task left", weight: 3, run: () => this.#checkLeft() },
       { name: "drop", weight: 8, run: picked((item) => this.#drop(item)) },
       { name: "free", weight: 3, run: picked((item) => this.#free(item)) },
       { name: "cancel", weight: 4, run: picked((item) => this.#cancel(item)) },
@@ -287,6 +288,31 @@ export class SimProgram {
       return;
     }
     this.#judge.value(sum, item);
+  }
+
+  /** What a task put and returned a ref of is good, whatever becomes of its worker. */
+  async #checkLeft(): Promise<void> {
+    const n = this.#below(1000);
+    const plan: Plan = { op: "put", n, isLarge: this.#below(2) === 0 };
+    const ref = submitKeyed(this.#key(false), plan, { ...this.#taskOptions(), maxRetries: -1 });
+    const item = newItem(ref, expectedOf(plan), { isTask: true });
+    let value: PlanValue;
+    try {
+      value = await get(ref);
+    } catch (error) {
+      this.#judge.error(error, item);
+      return;
+    }
+    await simSleep(this.#below(500));
+    try {
+      this.#judge.value(await sumOf(value), item);
+    } catch (error) {
+      if (RaiaError.is(error, "OWNER_DIED")) throw new BrokenAnswer("what a task returned went with its worker", { cause: error });
+      this.#judge.error(error, item);
+    } finally {
+      dropValue(value);
+      simContext().finalizers.drop(ref);
+    }
   }
 
   async #checkSeveral(): Promise<void> {

@@ -48,6 +48,19 @@ test("results: what a lost attempt has stored goes when the call fails in the qu
   assert.deepEqual(freed, [1, 2]);
 });
 
+test("results: a result for which there was no place is not told of by the store for ever", () => {
+  for (const [code, expected] of [
+    ["OUT_OF_DISK", [1]],
+    ["UNSERIALIZABLE", []],
+  ] as const) {
+    const { results, call, freed, entries } = newOwner(1);
+    const failure = packPlain([code, {}]);
+    results.complete(call, resultStatus.failure, Buffer.from(failure), 0, failure.length, origin);
+    assert.equal(entries[0]?.state, objectState.failure);
+    assert.deepEqual(freed, expected);
+  }
+});
+
 test("results: what a lost attempt has stored goes when the call ends like what it depends on", () => {
   const { results, call, freed, entries } = newOwner(1);
   call.moveTo(callState.queued);

@@ -18,6 +18,9 @@ export interface ResultOrigin {
 /** Items of a stream that may be in the store while the word of them is lost: those that fit the wire at a time. */
 const MAX_UNREPORTED_ITEMS = 32;
 
+/** What a large result ends with for which there was no place. */
+const NOT_STORED: ReadonlySet<string> = new Set<CallFailure["code"]>(["STORE_FULL", "OUT_OF_DISK", "OBJECT_LOST"]);
+
 export class CallResults {
   readonly #table: ReferenceTable;
   readonly #hooks: RuntimeValueHooks;
@@ -125,8 +128,12 @@ export class CallResults {
       case resultStatus.error:
         if (!entry.isSettled) entry.settle(objectState.error, packedFrom(bytes, start, end));
         return;
-      default:
-        if (!entry.isSettled) entry.settle(objectState.failure, readFailure(bytes, start, end));
+      default: {
+        const failure = readFailure(bytes, start, end);
+        // The store tells whoever asks for it until its owner, who has now been told, frees it.
+        if (NOT_STORED.has(failure.code)) this.#freeStored(this.#table.idOf(entry));
+        if (!entry.isSettled) entry.settle(objectState.failure, failure);
+      }
     }
   }
 
@@ -141,7 +148,7 @@ export class CallResults {
     for (const other of inner) this.#table.hold(other);
     entry.nested = inner;
     if (scope.fresh.length === 0) origin.refsTaken(handover);
-    else void this.#table.registerBorrows(scope.fresh).then(() => origin.refsTaken(handover));
+    else void this.#table.borrows.register(scope.fresh).then(() => origin.refsTaken(handover));
     return end;
   }
 

@@ -48,7 +48,7 @@ export class ArgumentReader {
 
   async #fillDependencies(args: unknown[], header: unknown[][], fresh: ObjectEntry[], scope: object | undefined): Promise<unknown[]> {
     // The caller holds what the arguments mention until the result is back; by then their owners must know of us.
-    await this.#hooks.table.registerBorrows(fresh);
+    await this.#hooks.table.borrows.register(fresh);
     await Promise.all(
       header.map(async ([index, form, first, _address, sequence, nodeId, sizeBytes]) => {
         let bytes: Uint8Array;
@@ -64,7 +64,7 @@ export class ArgumentReader {
         } finally {
           decode.end();
         }
-        if (decode.fresh.length > 0) await this.#hooks.table.registerBorrows(decode.fresh);
+        if (decode.fresh.length > 0) await this.#hooks.table.borrows.register(decode.fresh);
       }),
     );
     return args;

@@ -15,6 +15,7 @@ import { MAX_INLINE_BYTES, type ObjectEntry } from "../objects/object-entry.ts";
 import { HANDOVER_GRACE_MS } from "../objects/references.ts";
 import { runInContext } from "../task-context.ts";
 import { HAS_REFS, resultStatus, writeResult } from "../calls/task-frames.ts";
+import type { Bequests } from "../ownership/bequests.ts";
 import { encodeThrown } from "./thrown.ts";
 import { addressToPlain, type RuntimeValueHooks } from "../objects/value-hooks.ts";
 
@@ -42,6 +43,7 @@ export class ResultWriter {
   readonly #place: ErrorPlace;
   readonly #hooks: RuntimeValueHooks;
   readonly #large: LargeResults;
+  readonly #bequests: Bequests;
   readonly #writer = new ByteWriter(4096);
   readonly #clock: Clock;
   readonly #handovers = new Map<number, Handover>();
@@ -50,11 +52,12 @@ export class ResultWriter {
   /** What the result that is being written still waits for: room for its large parts, control's word that it has code in it. */
   readonly #unstored: Promise<void>[] = [];
 
-  constructor(place: ErrorPlace, hooks: RuntimeValueHooks, large: LargeResults, clock: Clock) {
+  constructor(place: ErrorPlace, hooks: RuntimeValueHooks, large: LargeResults, bequests: Bequests, clock: Clock) {
     this.#clock = clock;
     this.#place = place;
     this.#hooks = hooks;
     this.#large = large;
+    this.#bequests = bequests;
   }
 
   /**
@@ -170,6 +173,7 @@ export class ResultWriter {
     }
     this.#unstored.push(...scope.exports);
     const refs = scope.entries.length > 0 ? this.#handOver(connection, scope.entries) : undefined;
+    this.#bequests.add(scope.entries, this.#unstored);
     let status: number;
     let payload: Uint8Array;
     if (encoded.byteLength > MAX_INLINE_BYTES) {

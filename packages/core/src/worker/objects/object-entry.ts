@@ -41,6 +41,7 @@ class Extras {
   nested: ObjectEntry[] | undefined = undefined;
   onOutOfScope: (() => void)[] | undefined = undefined;
   releasedHandles = 0;
+  isBequeathed = false;
 }
 
 export class ObjectEntry {
@@ -100,6 +101,15 @@ export class ObjectEntry {
 
   set onOutOfScope(callbacks: (() => void)[] | undefined) {
     this.#more.onOutOfScope = callbacks;
+  }
+
+  /** The node has the value too, or gets it once it is there. */
+  get isBequeathed(): boolean {
+    return this.#extras?.isBequeathed ?? false;
+  }
+
+  set isBequeathed(isBequeathed: boolean) {
+    this.#more.isBequeathed = isBequeathed;
   }
 
   /** Handles released by hand, whose finalizers are still to come. */

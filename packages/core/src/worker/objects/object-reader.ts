@@ -251,11 +251,10 @@ export class ObjectReader {
           return this.#settleFromReply(entry, reply);
         },
         (error: unknown) => {
-          const failure: Failure =
-            RaiaError.is(error) && error.code !== "CONNECTION_LOST"
-              ? { code: error.code, facts: error.facts }
-              : { code: "OWNER_DIED", facts: { object: this.#table.idOf(entry), owner: entry.owner?.workerId.slice(0, 8) }, cause: error };
-          if (!entry.isSettled) entry.settle(objectState.failure, failure);
+          if (entry.isSettled) return undefined;
+          const { workerId } = entry.owner as OwnerAddress;
+          if (!RaiaError.is(error) || error.code === "CONNECTION_LOST") return this.#table.borrows.ownerDied(workerId);
+          return entry.settle(objectState.failure, { code: error.code, facts: error.facts } satisfies Failure);
         },
       )
       .finally(() => {
@@ -338,8 +337,8 @@ export class ObjectReader {
     if (scope.fresh.length === 0) return value;
     // While the container is held the refs in it are safe; its own ref may be dropped before their owners know of us.
     this.#table.hold(entry);
-    return this.#table
-      .registerBorrows(scope.fresh)
+    return this.#table.borrows
+      .register(scope.fresh)
       .then(() => value)
       .finally(() => this.#table.dropHold(entry));
   }

@@ -54,7 +54,7 @@ export class ObjectWriter {
     }
     // Before this process has joined there is no shared memory to put it: it stays here, and travels inside calls.
     if (encoded.byteLength > MAX_INLINE_BYTES && this.#cluster.isJoined) {
-      this.#store.put(this.#table.idOf(entry), encoded, site);
+      this.#store.put(this.#table.idOf(entry), encoded, site, this.#table.ownIds(scope.entries));
       entry.settle(objectState.stored, { nodeId: this.#cluster.nodeId, sizeBytes: encoded.byteLength });
     } else {
       const bytes = Buffer.allocUnsafeSlow(encoded.byteLength);

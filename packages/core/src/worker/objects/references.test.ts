@@ -17,6 +17,7 @@ function newProcess(workerId: string) {
   const table = new ReferenceTable(self, noFinalizers, clock);
   const hooks = new RuntimeValueHooks(table);
   const said: string[] = [];
+  const withNode = new Set<string>();
   const registered = Promise.withResolvers<readonly number[]>();
   const unused = (): never => {
     throw new Error("not in this test");
@@ -30,13 +31,18 @@ function newProcess(workerId: string) {
         said.push(`add ${owner.workerId} ${sequences.join(",")}`);
         return registered.promise;
       },
+      keepOrphans: async (_ownerId, ids) => {
+        said.push(`keep ${ids.map((id) => id.slice(-2)).join(",")}`);
+        return new Map(ids.filter((id) => withNode.has(id)).map((id) => [id, 8]));
+      },
+      dropOrphans: (ids) => void said.push(`drop ${ids.map((id) => id.slice(-2)).join(",")}`),
       removeBorrows: (owner, sequences) => void said.push(`remove ${owner.workerId} ${sequences.join(",")}`),
       sharedChanged: () => {},
       abandoned: () => {},
     },
     reader,
   );
-  return { clock, table, hooks, reader, said, registered };
+  return { clock, table, hooks, reader, said, registered, withNode };
 }
 
 test("references: what a freed value contained is kept for a call that has the value", () => {
@@ -138,4 +144,60 @@ test("references: what a borrower says after a lost connection replaces all that
   assert.equal(table.isBorrower("c"), true);
   table.borrowerDied("c");
   assert.equal(table.isBorrower("c"), false);
+});
+
+const owner: OwnerAddress = { workerId: "b", address: "w-b" };
+
+test("references: what a dead owner left with the node goes on, the rest fails", async () => {
+  const { table, said, withNode } = newProcess("a");
+  const [left, lost] = [1, 2].map((sequence) => table.borrows.resolve(owner, sequence, []));
+  for (const entry of [left!, lost!]) table.hold(entry);
+  withNode.add(table.idOf(left!));
+
+  await table.borrows.ownerDied("b");
+
+  assert.deepEqual(said, ["keep 01,02"]);
+  assert.equal(left!.state, objectState.stored);
+  assert.equal(lost!.state, objectState.failure);
+  assert.equal((lost!.payload as { code: string }).code, "OWNER_DIED");
+  table.dropHold(left!);
+  assert.deepEqual(said, ["keep 01,02", "drop 01"], "the node hears of it, since the owner cannot");
+});
+
+test("references: an orphan that was dropped while the node was asked is dropped there", async () => {
+  const { table, said, withNode } = newProcess("a");
+  const entry = table.borrows.resolve(owner, 1, []);
+  table.hold(entry);
+  withNode.add(table.idOf(entry));
+  const asking = table.borrows.ownerDied("b");
+  table.dropHold(entry);
+  await asking;
+  assert.deepEqual(said, ["keep 01", "drop 01"]);
+});
+
+test("references: an orphan that came back while the node was asked stays", async () => {
+  const { table, said, withNode } = newProcess("a");
+  const entry = table.borrows.resolve(owner, 1, []);
+  table.hold(entry);
+  withNode.add(table.idOf(entry));
+  const asking = table.borrows.ownerDied("b");
+  table.dropHold(entry);
+  const again = table.borrows.resolve(owner, 1, []);
+  table.hold(again);
+  const askingAgain = table.borrows.ownerDied("b");
+  await Promise.all([asking, askingAgain]);
+  assert.deepEqual(said, ["keep 01", "keep 01"]);
+  assert.equal(again.state, objectState.stored);
+});
+
+test("references: a value that is here already is kept at the node for those who get the ref next", async () => {
+  const { table, said, withNode } = newProcess("a");
+  const entry = table.borrows.resolve(owner, 1, []);
+  table.hold(entry);
+  entry.settle(objectState.value, 7);
+  withNode.add(table.idOf(entry));
+  await table.borrows.ownerDied("b");
+  assert.equal(entry.payload, 7);
+  table.dropHold(entry);
+  assert.deepEqual(said, ["keep 01", "drop 01"]);
 });

@@ -10,17 +10,15 @@ import type { FinalizerKind, Finalizers } from "../../base/finalizers.ts";
 import { objectIdOf } from "../../base/ids.ts";
 import type { OwnerAddress, RefAddress } from "../../messages/common.ts";
 import { IdleCollector } from "./idle-collector.ts";
+import { type BorrowEffects, Borrows } from "./borrows.ts";
 import { ObjectEntry, objectState } from "./object-entry.ts";
 import { ObjectRef } from "./object-ref.ts";
 import type { ObjectReader } from "./object-reader.ts";
 
 /** What the table asks of the rest of the process. */
-export interface ReferenceEffects {
+export interface ReferenceEffects extends BorrowEffects {
   /** The last reference to a stored object of ours is gone. */
   freeStored(objectId: string, entry: ObjectEntry): void;
-  /** Tells an owner that this process borrows; resolves when the owner has noted it. Unknown ones are returned. */
-  addBorrows(owner: OwnerAddress, sequences: readonly number[]): Promise<readonly number[]>;
-  removeBorrows(owner: OwnerAddress, sequences: readonly number[]): void;
   /** Whether others know of objects that this process owns; told when it changes. */
   sharedChanged(owns: boolean): void;
   /** An owned object nobody needs any more was still to be computed. */
@@ -36,15 +34,12 @@ export class ReferenceTable {
   readonly #idle: IdleCollector;
   readonly #clock: Clock;
   readonly #exported = new Map<number, ObjectEntry>();
-  readonly #borrowed = new Map<string, ObjectEntry>();
-  readonly #borrowedBy = new Map<string, Set<ObjectEntry>>();
-  readonly #removals = new Map<string, { owner: OwnerAddress; sequences: number[] }>();
   readonly #handleKind: FinalizerKind<ObjectEntry> = { dispose: (entry) => this.#handleCollected(entry) };
   #effects: ReferenceEffects | undefined;
+  #borrows: Borrows | undefined;
   #reader: ObjectReader | undefined;
   #nextSequence = 1;
   #first: ObjectEntry | undefined;
-  #removalScheduled = false;
   #toldShared = false;
   /** Objects that this process owns and somebody still needs. */
   ownedCount = 0;
@@ -59,6 +54,7 @@ export class ReferenceTable {
   /** Ties the knot with the parts that need the table themselves. */
   connect(effects: ReferenceEffects, reader: ObjectReader): void {
     this.#effects = effects;
+    this.#borrows = new Borrows(this, this.#clock, effects);
     this.#reader = reader;
   }
 
@@ -114,6 +110,11 @@ export class ReferenceTable {
     return objectIdOf(entry.owner?.workerId ?? this.self.workerId, entry.sequence);
   }
 
+  /** The ids of those that are our own. */
+  ownIds(entries: readonly ObjectEntry[]): string[] {
+    return entries.filter(({ owner }) => owner === undefined).map((entry) => this.idOf(entry));
+  }
+
   /** Of one of our own objects, by its number. */
   idAt(sequence: number): string {
     return objectIdOf(this.self.workerId, sequence);
@@ -131,50 +132,15 @@ export class ReferenceTable {
     return { owner: entry.owner ?? this.self, sequence: entry.sequence };
   }
 
-  /** The entry that an address names here, made when it is new. New borrowed ones are in `fresh` until the owner knows. */
-  resolve(address: RefAddress, fresh: ObjectEntry[]): ObjectEntry | undefined {
-    if (address.owner.workerId === this.self.workerId) return this.#exported.get(address.sequence);
-    const key = borrowKey(address.owner.workerId, address.sequence);
-    let entry = this.#borrowed.get(key);
-    if (entry === undefined) {
-      entry = new ObjectEntry(this, address.sequence, address.owner);
-      this.#borrowed.set(key, entry);
-      let peers = this.#borrowedBy.get(address.owner.workerId);
-      if (peers === undefined) this.#borrowedBy.set(address.owner.workerId, (peers = new Set()));
-      peers.add(entry);
-      fresh.push(entry);
-    }
-    return entry;
+  /** What this process borrows of others. */
+  get borrows(): Borrows {
+    return this.#borrows as Borrows;
   }
 
-  /** Tells the owners of fresh entries that we borrow them, one message an owner. Unknown ones fail with UNKNOWN_REF. */
-  async registerBorrows(fresh: readonly ObjectEntry[]): Promise<void> {
-    const byOwner = new Map<string, { owner: OwnerAddress; entries: ObjectEntry[] }>();
-    for (const entry of fresh) {
-      const owner = entry.owner as OwnerAddress;
-      let group = byOwner.get(owner.workerId);
-      if (group === undefined) byOwner.set(owner.workerId, (group = { owner, entries: [] }));
-      group.entries.push(entry);
-    }
-    await Promise.all(
-      [...byOwner.values()].map(async ({ owner, entries }) => {
-        this.#flushRemovals();
-        try {
-          const unknown = new Set(
-            await this.#need().addBorrows(
-              owner,
-              entries.map((entry) => entry.sequence),
-            ),
-          );
-          for (const entry of entries) {
-            if (unknown.has(entry.sequence) && !entry.isSettled) this.#failBorrowed(entry, "UNKNOWN_REF");
-          }
-        } catch {
-          // The owner cannot be reached: whoever waits for its objects must hear so.
-          this.ownerDied(owner.workerId);
-        }
-      }),
-    );
+  /** The entry that an address names here, made when it is new. New borrowed ones are in `fresh` until the owner knows. */
+  resolve({ owner, sequence }: RefAddress, fresh: ObjectEntry[]): ObjectEntry | undefined {
+    if (owner.workerId === this.self.workerId) return this.#exported.get(sequence);
+    return this.borrows.resolve(owner, sequence, fresh);
   }
 
   // -- letting go -------------------------------------------------------------------------------------------------
@@ -213,7 +179,7 @@ export class ReferenceTable {
     if (entry.handles > 0 || entry.holds > 0 || entry.gone || isBorrowed(entry)) return;
     entry.gone = true;
     if (entry.owner === undefined) this.#forgetOwned(entry);
-    else this.#forgetBorrowed(entry, entry.owner);
+    else this.borrows.forget(entry, entry.owner);
     this.#releaseNested(entry);
     for (const callback of entry.onOutOfScope ?? []) callback();
   }
@@ -229,7 +195,7 @@ export class ReferenceTable {
     if (entry.next !== undefined) entry.next.previous = entry.previous;
     entry.previous = undefined;
     entry.next = undefined;
-    if (entry.state === objectState.stored) this.#need().freeStored(this.idOf(entry), entry);
+    if (isWithNode(entry)) this.#need().freeStored(this.idOf(entry), entry);
     else if (entry.state === objectState.pending) this.#need().abandoned(entry);
     entry.payload = undefined;
   }
@@ -238,28 +204,6 @@ export class ReferenceTable {
     if (this.#exported.size > 0 || !this.#toldShared) return;
     this.#toldShared = false;
     this.#need().sharedChanged(false);
-  }
-
-  #forgetBorrowed(entry: ObjectEntry, owner: OwnerAddress): void {
-    const key = borrowKey(owner.workerId, entry.sequence);
-    if (this.#borrowed.get(key) !== entry) return;
-    this.#borrowed.delete(key);
-    const peers = this.#borrowedBy.get(owner.workerId);
-    peers?.delete(entry);
-    if (peers?.size === 0) this.#borrowedBy.delete(owner.workerId);
-    let removal = this.#removals.get(owner.workerId);
-    if (removal === undefined) this.#removals.set(owner.workerId, (removal = { owner, sequences: [] }));
-    removal.sequences.push(entry.sequence);
-    if (!this.#removalScheduled) {
-      this.#removalScheduled = true;
-      this.#clock.soon(() => this.#flushRemovals());
-    }
-  }
-
-  #flushRemovals(): void {
-    this.#removalScheduled = false;
-    for (const { owner, sequences } of this.#removals.values()) this.#need().removeBorrows(owner, sequences);
-    this.#removals.clear();
   }
 
   #releaseNested(entry: ObjectEntry): void {
@@ -275,7 +219,7 @@ export class ReferenceTable {
    */
   free(entry: ObjectEntry): void {
     if (entry.owner !== undefined || entry.gone) return;
-    if (entry.state === objectState.stored) this.#need().freeStored(this.idOf(entry), entry);
+    if (isWithNode(entry)) this.#need().freeStored(this.idOf(entry), entry);
     else if (entry.state === objectState.pending) this.#need().abandoned(entry);
     if (entry.holds === 0 && !isBorrowed(entry)) this.#releaseNested(entry);
     entry.settle(objectState.failure, { code: "OBJECT_FREED", facts: { object: this.idOf(entry) } });
@@ -333,42 +277,9 @@ export class ReferenceTable {
     }
   }
 
-  // -- as borrower ------------------------------------------------------------------------------------------------
-
-  ownerDied(workerId: string): void {
-    for (const entry of [...(this.#borrowedBy.get(workerId) ?? [])]) {
-      if (!entry.isSettled) this.#failBorrowed(entry, "OWNER_DIED");
-    }
-  }
-
-  /** What this process holds of that owner. */
-  borrowedFrom(workerId: string): number[] {
-    return [...(this.#borrowedBy.get(workerId) ?? [])].map(({ sequence }) => sequence);
-  }
-
-  /** Its owner knows some of what we hold no more. */
-  borrowsUnknown(workerId: string, sequences: readonly number[]): void {
-    const unknown = new Set(sequences);
-    for (const entry of [...(this.#borrowedBy.get(workerId) ?? [])]) {
-      if (unknown.has(entry.sequence) && !entry.isSettled) this.#failBorrowed(entry, "UNKNOWN_REF");
-    }
-  }
-
-  get borrowsAny(): boolean {
-    return this.#borrowed.size > 0;
-  }
-
-  #failBorrowed(entry: ObjectEntry, code: "OWNER_DIED" | "UNKNOWN_REF"): void {
-    entry.settle(objectState.failure, { code, facts: { object: this.idOf(entry), owner: entry.owner?.workerId.slice(0, 8) } });
-  }
-
   /** Newest first; for listings. */
   *owned(): Iterable<ObjectEntry> {
     for (let entry = this.#first; entry !== undefined; entry = entry.next) yield entry;
-  }
-
-  *borrowed(): Iterable<ObjectEntry> {
-    yield* this.#borrowed.values();
   }
 
   #need(): ReferenceEffects {
@@ -376,10 +287,11 @@ export class ReferenceTable {
   }
 }
 
-function isBorrowed({ borrowers }: ObjectEntry): boolean {
-  return borrowers !== undefined && borrowers.size > 0;
+/** An object that the node has, or may have. */
+function isWithNode(entry: ObjectEntry): boolean {
+  return entry.state === objectState.stored || (entry.isBequeathed && entry.isSettled);
 }
 
-function borrowKey(ownerId: string, sequence: number): string {
-  return `${ownerId}:${sequence}`;
+function isBorrowed({ borrowers }: ObjectEntry): boolean {
+  return borrowers !== undefined && borrowers.size > 0;
 }

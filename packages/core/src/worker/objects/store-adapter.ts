@@ -2,6 +2,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Finalizers } from "../../base/finalizers.ts";
 import type { OwnerAddress } from "../../messages/common.ts";
+import type { Fill } from "../../store/overflow.ts";
 import type { Label } from "../../store/object-table.ts";
 import { Scope, type StoreClient } from "../../store/store-client.ts";
 import { type EncodedValue, packValue } from "../../values/value-codec.ts";
@@ -39,14 +40,30 @@ export class StoreAdapter implements LargeObjects, LargeResults {
     return this.#client;
   }
 
-  /** Stores an object of our own. Its copy is taken before this returns. */
-  put(objectId: string, encoded: EncodedValue, site: string): void {
-    void this.putForOwner(objectId, this.#self.workerId, encoded, site);
+  /**
+   * Stores an object of our own. Its copy is taken before this returns.
+   *
+   * @param nested our own objects that it refers to
+   */
+  put(objectId: string, encoded: EncodedValue, site: string, nested: readonly string[]): void {
+    void this.#put(objectId, encoded.byteLength, this.#ownLabel(site, nested), (target) => packValue(encoded, target));
   }
 
   putForOwner(objectId: string, ownerId: string, encoded: EncodedValue, site: string): Promise<void> | undefined {
-    const label: Label = { ownerId, site };
-    const put = this.#store.putSync(objectId, encoded.byteLength, label, (target) => packValue(encoded, target));
+    return this.#put(objectId, encoded.byteLength, { ownerId, site }, (target) => packValue(encoded, target));
+  }
+
+  /** Stores one of our own objects that is encoded already. Returns as `putForOwner` does. */
+  putBytes(objectId: string, bytes: Uint8Array, site: string, nested: readonly string[]): Promise<void> | undefined {
+    return this.#put(objectId, bytes.byteLength, this.#ownLabel(site, nested), (target) => target.set(bytes));
+  }
+
+  #ownLabel(site: string, nested: readonly string[]): Label {
+    return { ownerId: this.#self.workerId, site, ...(nested.length > 0 && { nested }) };
+  }
+
+  #put(objectId: string, byteLength: number, label: Label, fill: Fill): Promise<void> | undefined {
+    const put = this.#store.putSync(objectId, byteLength, label, fill);
     if (put.isStored) return undefined;
     this.#waiting.set(objectId, put.stored);
     const forget = (): void => void this.#waiting.delete(objectId);

@@ -1,7 +1,7 @@
 /** Opens what the processes of a node share, its arena and its store, when it is first needed. */
 import type { Clock } from "../../base/clock.ts";
 import type { Finalizers } from "../../base/finalizers.ts";
-import { storeService } from "../../messages/objects.ts";
+import type { storeService } from "../../messages/objects.ts";
 import type { Arena } from "../../store/arena.ts";
 import type { Disk } from "../../store/disk.ts";
 import { StoreClient } from "../../store/store-client.ts";
@@ -47,14 +47,13 @@ export class StoreOpener {
   }
 
   #gateway(): Client<typeof storeService> {
-    const { node, kind } = this.#cluster;
-    const client = node.client(storeService);
-    if (kind === "driver") return client;
+    const { node, kind, store } = this.#cluster;
+    if (kind === "driver") return store;
     return {
-      ...client,
+      ...store,
       // Ahead of the result that names it, which leaves over another connection.
       sealObject: (request) => {
-        client.sealObject(request);
+        store.sealObject(request);
         node.flush();
       },
     };

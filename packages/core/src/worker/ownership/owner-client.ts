@@ -54,12 +54,12 @@ export class OwnerClient {
     const borrowerId = this.#table.self.workerId;
     try {
       const { unknown } = await this.ask(owner, (client) =>
-        client.borrowsHeld({ borrowerId, sequences: this.#table.borrowedFrom(owner.workerId) }),
+        client.borrowsHeld({ borrowerId, sequences: this.#table.borrows.of(owner.workerId) }),
       );
-      this.#table.borrowsUnknown(owner.workerId, unknown);
+      this.#table.borrows.unknown(owner.workerId, unknown);
     } catch {
       // It cannot be reached, or this process is leaving: whoever waits for its objects must hear so.
-      this.#table.ownerDied(owner.workerId);
+      await this.#table.borrows.ownerDied(owner.workerId);
     }
   }
 
