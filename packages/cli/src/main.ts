@@ -64,11 +64,10 @@ program
   .argument("<kind>", "tasks, actors, objects, workers, nodes or jobs")
   .addOption(new Option("--format <format>", "table for people, json with everything").choices(["table", "json"]).default("table"))
   .option("--limit <count>", "at most so many rows", count, 100)
-  .option(
-    "--filter <condition>",
-    "only rows with key=value, or without it: key!=value; may be given again",
-    (condition, all: string[]) => [...all, condition],
-    [],
+  .addOption(
+    new Option("--filter <condition>", "only rows with key=value, or without it: key!=value; may be given again")
+      .argParser((condition, all: string[]) => [...all, condition])
+      .default([], "every row"),
   )
   .addOption(address())
   .action(async (kind: string, options: ListOptions) => (await import("./commands/list.ts")).list(kind, options));

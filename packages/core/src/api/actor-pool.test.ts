@@ -21,7 +21,7 @@ function poolOf(...names: string[]) {
   const settled = (ref: ObjectRef): Promise<unknown> => ref.get();
   const pool = new ActorPool<FakeActor, string>(
     names.map((name) => ({ name })),
-    { clock, settled },
+    { clock, settled, checked: (ref) => ref },
   );
   const call = (actor: FakeActor, value: number): ObjectRef<string> => {
     const { promise, resolve, reject } = Promise.withResolvers<string>();

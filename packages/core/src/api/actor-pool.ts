@@ -5,7 +5,7 @@
 import { type Clock, realClock } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
 import { RaiaError } from "../base/errors.ts";
-import type { GetOptions, ObjectRef } from "../worker/objects/object-ref.ts";
+import { type GetOptions, ObjectRef } from "../worker/objects/object-ref.ts";
 import { checkWaitOptions } from "../worker/objects/wait-options.ts";
 import { refuseOptions } from "./call-options.ts";
 import { MAX_POOL_PENDING } from "./limits.ts";
@@ -19,9 +19,11 @@ export interface PoolDependencies {
   readonly clock: Clock;
   /** Resolves when the ref is settled, whether it holds a value or an error. */
   settled(ref: ObjectRef): Promise<unknown>;
+  /** What a call gave, which is a ref or the caller's mistake. */
+  checked<R>(ref: ObjectRef<R>): ObjectRef<R>;
 }
 
-const engine: PoolDependencies = { clock: realClock, settled: (ref) => wait([ref]) };
+const engine: PoolDependencies = { clock: realClock, settled: (ref) => wait([ref]), checked: checkedRef };
 
 interface Work<A, R> {
   readonly call: (actor: A) => ObjectRef<R>;
@@ -63,12 +65,14 @@ export class ActorPool<A extends object, R = unknown> {
    * without end is fine. An error ends it: what is under way goes on, what has not begun does not begin.
    */
   map<V>(call: PoolCall<A, V, R>, values: Iterable<V> | AsyncIterable<V>): AsyncGenerator<R, void, undefined> {
-    return this.#map(call, values, true);
+    refuseOptions("ActorPool.map", arguments[2]);
+    return this.#map(checkedCall("map", call), checkedValues("map", values), true);
   }
 
   /** The same, as the results are ready. */
   mapUnordered<V>(call: PoolCall<A, V, R>, values: Iterable<V> | AsyncIterable<V>): AsyncGenerator<R, void, undefined> {
-    return this.#map(call, values, false);
+    refuseOptions("ActorPool.mapUnordered", arguments[2]);
+    return this.#map(checkedCall("mapUnordered", call), checkedValues("mapUnordered", values), false);
   }
 
   async *#map<V>(call: PoolCall<A, V, R>, values: Iterable<V> | AsyncIterable<V>, ordered: boolean): AsyncGenerator<R, void, undefined> {
@@ -90,6 +94,8 @@ export class ActorPool<A extends object, R = unknown> {
 
   /** @throws {RaiaError} LIMIT_EXCEEDED when a million values wait already */
   submit<V>(call: PoolCall<A, V, R>, value: V): void {
+    checkedCall("submit", call);
+    refuseOptions("ActorPool.submit", arguments[2]);
     this.#submitted.add(this.#add((actor) => call(actor, value)));
   }
 
@@ -167,7 +173,7 @@ export class ActorPool<A extends object, R = unknown> {
       if (work.isDropped) continue;
       const actor = this.#idle.shift() as A;
       try {
-        work.ref = work.call(actor);
+        work.ref = this.#deps.checked(work.call(actor));
       } catch (reason) {
         work.refusal = { reason };
         this.#idle.push(actor);
@@ -227,6 +233,22 @@ export class ActorPool<A extends object, R = unknown> {
 function resultOf<A, R>({ ref, refusal }: Work<A, R>): Promise<R> {
   if (refusal !== undefined) return Promise.reject(refusal.reason);
   return (ref as ObjectRef<R>).get();
+}
+
+function checkedCall<C>(method: string, call: C): C {
+  if (typeof call !== "function") throw invalid(method, "it takes a function of an actor and a value");
+  return call;
+}
+
+function checkedValues<V extends object>(method: string, values: V): V {
+  const isIterable = typeof values === "string" || Symbol.iterator in Object(values) || Symbol.asyncIterator in Object(values);
+  if (!isIterable) throw invalid(method, "it takes an iterable of values");
+  return values;
+}
+
+function checkedRef<R>(ref: ObjectRef<R>): ObjectRef<R> {
+  if (!ObjectRef.isRef(ref)) throw invalid("call", "the function must give a ref: (actor, value) => actor.method.remote(value)");
+  return ref;
 }
 
 function invalid(call: string, reason: string): RaiaError {

@@ -31,7 +31,9 @@ export function registerContext<T>(storage: ContextStorage<T>, options: ContextO
       call: "registerContext",
       expected: "an AsyncLocalStorage, or an object with getStore and run",
     });
-  const id = (options as ContextOptions | undefined)?.id;
+  const { id, ...others }: Partial<ContextOptions> = options ?? {};
+  const [stray] = Object.keys(others);
+  if (stray !== undefined) throw new RaiaError("INVALID_OPTION", { option: stray, rule: "registerContext has no option but id" });
   if (typeof id !== "string" || id === "" || id.length > MAX_ID_CHARS || id.startsWith("raia.") || id === "__proto__")
     throw new RaiaError("INVALID_ARGUMENT", {
       call: "registerContext",
@@ -91,12 +93,15 @@ function traceStorage(): AsyncLocalStorage<TraceContext> {
  *
  * @throws {RaiaError} INVALID_ARGUMENT for what is no trace context
  */
-export function withTraceContext<R>({ traceparent, tracestate }: TraceContext, fn: () => R): R {
+export function withTraceContext<R>(trace: TraceContext, fn: () => R): R {
+  const { traceparent, tracestate } = (trace as Partial<TraceContext> | null | undefined) ?? {};
   const isValid =
     typeof traceparent === "string" &&
     traceparent.length <= MAX_TRACE_CHARS &&
     TRACE_PARENT.test(traceparent) &&
     (tracestate === undefined || (typeof tracestate === "string" && tracestate.length <= MAX_TRACE_CHARS));
+  if (typeof fn !== "function")
+    throw new RaiaError("INVALID_ARGUMENT", { call: "withTraceContext", expected: "a function", got: typeof fn });
   if (!isValid)
     throw new RaiaError("INVALID_ARGUMENT", {
       call: "withTraceContext",

@@ -140,6 +140,7 @@ export function cancel(ref: ObjectRef | ObjectRefStream, options: CancelOptions 
 /** Calls `fn` in the owner when the last reference to the object is gone. */
 export function onOutOfScope(ref: ObjectRef, fn: () => void): void {
   const entry = ObjectRef.entryOf(ref);
+  if (typeof fn !== "function") throw new RaiaError("INVALID_ARGUMENT", { call: "onOutOfScope", expected: "a function", got: typeof fn });
   if (entry.owner !== undefined)
     throw new RaiaError("INVALID_ARGUMENT", { call: "onOutOfScope", reason: "this process does not own the object" });
   (entry.onOutOfScope ??= []).push(fn);

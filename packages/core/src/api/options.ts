@@ -152,6 +152,12 @@ export function checkActorOptions(options: unknown): CheckedOptions {
   return check("actor", allActorRules, options);
 }
 
+/** Those of an actor that a queue leaves to its maker. @throws {RaiaError} INVALID_OPTION */
+export function checkQueueActorOptions(options: unknown, path: string): CheckedOptions {
+  const { concurrencyGroups: _groups, maxConcurrency: _concurrency, ...rest } = rules.actor;
+  return checkRecord(options, path, rest, "a record of options of actors");
+}
+
 /**
  * What can be said only of all options together, when an actor is made: `.options()` may give one half of a pair later.
  *

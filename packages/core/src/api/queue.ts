@@ -9,6 +9,7 @@ import { MAX_QUEUE_ITEMS, MAX_QUEUE_WAITERS } from "./limits.ts";
 import { checkCallOptions } from "./call-options.ts";
 import { checkRecord, type Rules, whole } from "./option-rules.ts";
 import type { ActorOptions } from "./option-types.ts";
+import { checkQueueActorOptions } from "./options.ts";
 import { type Boxed, QueueActor } from "./queue-actor.ts";
 import { remote } from "./remote.ts";
 import type { ActorHandle } from "./remote-types.ts";
@@ -27,8 +28,7 @@ export interface QueueWaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the actor may be asked for is said by its own rules. */
-export const queueRules: Rules = { maxSize: whole(0, MAX_QUEUE_ITEMS), actorOptions: (options) => options };
+export const queueRules: Rules = { maxSize: whole(0, MAX_QUEUE_ITEMS), actorOptions: checkQueueActorOptions };
 
 export class Queue<T> {
   readonly #actor: ActorHandle<QueueActor>;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import test, { after, before } from "node:test";
 import {
+  type ActorHandle,
   ActorPool,
   cancel,
   free,
@@ -16,12 +17,15 @@ import {
   listTasks,
   listWorkers,
   nodes,
+  type ObjectRef,
+  onOutOfScope,
   put,
   Queue,
   registerContext,
   remote,
   shutdown,
   wait,
+  withTraceContext,
 } from "@raia/core";
 
 before(async () => {
@@ -88,6 +92,13 @@ test("a misspelt size does not make a queue without one", () => {
   assert.throws(() => new Queue(misspelt), { code: "INVALID_OPTION", message: /did you mean maxSize/ });
   assert.throws(() => new Queue(null as never), { code: "INVALID_OPTION" });
   assert.throws(() => new Queue({ maxSize: -1 }), { code: "INVALID_OPTION" });
+  const inner: object = { nam: "x" };
+  assert.throws(() => new Queue({ actorOptions: inner }), {
+    code: "INVALID_OPTION",
+    message: /option=actorOptions\.nam .*did you mean name/,
+  });
+  const own: object = { maxConcurrency: 5 };
+  assert.throws(() => new Queue({ actorOptions: own }), { code: "INVALID_OPTION", message: /option=actorOptions\.maxConcurrency/ });
 });
 
 test("a queue's waits and a pool take options of theirs", async () => {
@@ -106,6 +117,14 @@ test("a queue's waits and a pool take options of theirs", async () => {
   await assert.rejects(pool.getNext(timeout), { code: "INVALID_OPTION", message: /did you mean timeoutMs/ });
   await assert.rejects(pool.getNextUnordered(timeout), { code: "INVALID_OPTION", message: /did you mean timeoutMs/ });
   assert.equal(await pool.getNext(), 42);
+  const answer = (actor: ActorHandle<Named>): ObjectRef<number> => actor.answer.remote();
+  assert.throws(() => pool.submit(5 as never, 1), { code: "INVALID_ARGUMENT", message: /a function of an actor and a value/ });
+  assert.throws(() => pool.map(answer, 5 as never), { code: "INVALID_ARGUMENT", message: /an iterable of values/ });
+  assert.throws(() => (pool.map as (...args: unknown[]) => unknown).call(pool, answer, [1], { ordered: false }), {
+    code: "INVALID_OPTION",
+  });
+  pool.submit(() => 7 as never, 1);
+  await assert.rejects(pool.getNext(), { code: "INVALID_ARGUMENT", message: /must give a ref/ });
 });
 
 test("options of a method that the class has not are refused where they are written", () => {
@@ -135,4 +154,12 @@ test("a context needs a storage and an id", () => {
   assert.throws(() => registerContext(5 as never, { id: "a.b" }), { code: "INVALID_ARGUMENT" });
   for (const options of [undefined, null, 5, {}])
     assert.throws(() => registerContext(new AsyncLocalStorage<string>(), options as never), { code: "INVALID_ARGUMENT" });
+  const misspelt: object = { id: "a.b", name: "x" };
+  assert.throws(() => registerContext(new AsyncLocalStorage<string>(), misspelt as never), {
+    code: "INVALID_OPTION",
+    message: /option=name/,
+  });
+  for (const trace of [null, undefined, 5, {}])
+    assert.throws(() => withTraceContext(trace as never, () => 1), { code: "INVALID_ARGUMENT" });
+  assert.throws(() => onOutOfScope(put(1), 5 as never), { code: "INVALID_ARGUMENT", message: /expected=a function/ });
 });
