@@ -223,7 +223,7 @@ export class LeaseQueue {
         this.#owners.ended(lease, effect.cause, effect.strangers);
         break;
       case "discardWorker":
-        if (effect.worker.leaseIds.size === 0) void this.#pool.leave(effect.worker, { by: "node" });
+        void this.#pool.leave(effect.worker, { by: "node" });
         break;
       case "dismissWorker":
         void this.#pool.leave(effect.worker, { by: "node" }, 0);

@@ -268,6 +268,26 @@ describe("time limits", () => {
 });
 
 describe("limits of a worker", () => {
+  test("maxCalls: a process that has served its calls gets no more work while a neighbour still runs there", async () => {
+    const [begun, go] = [cluster.path("begun"), cluster.path("go")];
+    const half = { numCpus: 0.5 };
+    const neighbour = remote(async (begun: string, go: string) => {
+      raise(begun);
+      await whenRaised(go);
+      return process.pid;
+    }, half);
+    const once = remote(() => process.pid, { ...half, maxCalls: 1 });
+    const other = remote(() => process.pid, half);
+    const running = neighbour.remote(begun, go);
+    await whenRaised(begun);
+    const served = await get(once.remote());
+    const next = await get(other.remote());
+    raise(go);
+    assert.equal(await get(running), served, "they shared a process");
+    assert.notEqual(next, served);
+    assert.ok(await eventually(() => !isAlive(served), 5000), "it still runs");
+  });
+
   test("maxCalls: the process ends after so many", async () => {
     const ask = remote(() => process.pid, { maxCalls: 1, maxRetries: 0 });
     const pids = await get([ask.remote(), ask.remote(), ask.remote(), ask.remote()]);
