@@ -96,7 +96,7 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
   });
   const control = new ControlServer({ clock, random, store: new MemoryRecordStore() });
   const identity = { peerId: newWorkerId(random), pid: process.pid, address, secret: readSecret(session.path) };
-  const endpoint: Endpoint = new Endpoint(ipcTransport, identity, {
+  const endpoint: Endpoint = new Endpoint(ipcTransport, identity, clock, {
     connected: (connection) => {
       if (connection.peerId === identity.peerId || connection.peerAddress !== address) control.attach(connection);
       node.attach(connection);

@@ -85,7 +85,7 @@ export class World {
     });
     this.control = new ControlServer({ clock, random, store: new MemoryRecordStore() });
     const identity = { peerId: newWorkerId(random), pid: options.pidOf(this.#processes++), address: HEAD_ADDRESS, secret: SECRET };
-    this.#endpoint = new Endpoint(this.head.transport, identity, {
+    this.#endpoint = new Endpoint(this.head.transport, identity, clock, {
       connected: (connection) => {
         if (connection.peerId === identity.peerId || connection.peerAddress !== HEAD_ADDRESS) this.control.attach(connection);
         this.node.attach(connection);

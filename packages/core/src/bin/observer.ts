@@ -29,7 +29,7 @@ export async function observeCluster(address?: string): Promise<Observer> {
   const isAny = meant.kind === "any" || meant.kind === "local";
   const path = (await findCluster(isAny ? { kind: "running", asked: "address=auto" } : meant)) as string;
   const identity = { peerId: newWorkerId(realRandom), pid: process.pid, address: "", secret: readSecret(path) };
-  const endpoint = new Endpoint(ipcTransport, identity, { connected: () => {} }, true);
+  const endpoint = new Endpoint(ipcTransport, identity, realClock, { connected: () => {} }, true);
   const control = await endpoint.dial(join(path, "head"));
   const state = new ClusterState({ clock: realClock, control, dial: (place) => endpoint.dial(place) });
   return { state, path, close: () => endpoint.close() };

@@ -40,7 +40,9 @@ export class ControlFixture {
   static async start(options: Partial<ControlOptions> = {}): Promise<ControlFixture> {
     const fixture = new ControlFixture(options);
     await fixture.server.load();
-    const endpoint = new Endpoint(fixture.#transport, identity(ADDRESS, ADDRESS), { connected: (peer) => fixture.server.attach(peer) });
+    const endpoint = new Endpoint(fixture.#transport, identity(ADDRESS, ADDRESS), fixture.clock, {
+      connected: (peer) => fixture.server.attach(peer),
+    });
     await endpoint.listen();
     return fixture;
   }
@@ -71,7 +73,7 @@ export class ControlFixture {
 
   async peer(id = `peer-${this.#peers++}`): Promise<Peer> {
     const peer = new Peer(this);
-    const endpoint = new Endpoint(this.#transport, identity(id, ""), { connected: (connection) => peer.serve(connection) });
+    const endpoint = new Endpoint(this.#transport, identity(id, ""), this.clock, { connected: (connection) => peer.serve(connection) });
     peer.connection = await this.answer(endpoint.dial(ADDRESS));
     return peer;
   }

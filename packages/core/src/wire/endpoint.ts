@@ -2,6 +2,7 @@
  * Where a process meets its peers: it may listen at one address, and dials others on first use, one connection an
  * address. Two processes that dial each other have two connections; each carries the calls of the side that dialled.
  */
+import { type Clock, whenHeard } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import { Connection, type ConnectionCounters, type Identity } from "./connection.ts";
 import { MAX_FRAME_BYTES } from "./frame.ts";
@@ -9,6 +10,8 @@ import type { ByteStream, Listener, Transport } from "./transport.ts";
 
 /** A peer that is never done greeting is as good as gone. */
 const MAX_GREETINGS = 5;
+/** So long may a peer take to say who it is. A process that stands still for longer dials again when it goes on. */
+const GREETING_MS = 10_000;
 
 export interface EndpointEvents {
   /** Adds the services that this process offers. Called before the peer's first call is read. */
@@ -18,6 +21,7 @@ export interface EndpointEvents {
 export class Endpoint {
   readonly #transport: Transport;
   readonly #identity: Identity;
+  readonly #clock: Clock;
   readonly #events: EndpointEvents;
   readonly #dialled = new Map<string, Promise<Connection>>();
   readonly #accepted = new Set<Connection>();
@@ -31,10 +35,11 @@ export class Endpoint {
   /** Who dialled while this process was not ready; as many as the node lent it to, so few. */
   #waiting: ByteStream[] | undefined;
 
-  constructor(transport: Transport, identity: Identity, events: EndpointEvents, restsIdle = false) {
+  constructor(transport: Transport, identity: Identity, clock: Clock, events: EndpointEvents, restsIdle = false) {
     this.#restsIdle = restsIdle;
     this.#transport = transport;
     this.#identity = identity;
+    this.#clock = clock;
     this.#events = events;
   }
 
@@ -65,8 +70,18 @@ export class Endpoint {
     const connection = new Connection(stream, MAX_FRAME_BYTES);
     this.#accepted.add(connection);
     if (this.#restsIdle) connection.restIdle();
-    connection.onClosed(() => this.#accepted.delete(connection));
-    connection.startAsListener(this.#identity, this.counters, () => this.#events.connected(connection));
+    const deadline = whenHeard(this.#clock, GREETING_MS, () => {
+      this.counters.rejected++;
+      connection.close("no greeting");
+    });
+    connection.onClosed(() => {
+      deadline.cancel();
+      this.#accepted.delete(connection);
+    });
+    connection.startAsListener(this.#identity, this.counters, () => {
+      deadline.cancel();
+      this.#events.connected(connection);
+    });
   }
 
   /** The connection to `address`, made on first use. A lost one is forgotten, so the next use dials again. */

@@ -122,7 +122,13 @@ export class WorkerRuntime {
     this.clock = clock;
     this.random = deps.random ?? realRandom;
     this.#spinner = new Spinner(clock, deps.spinMs ?? 0);
-    this.#endpoint = new Endpoint(deps.transport, identity, { connected: (connection) => this.#connected(connection) }, kind === "driver");
+    this.#endpoint = new Endpoint(
+      deps.transport,
+      identity,
+      clock,
+      { connected: (connection) => this.#connected(connection) },
+      kind === "driver",
+    );
     this.cluster = new ClusterLink({ kind, identity, cluster: deps.cluster, endpoint: this.#endpoint, expectedJobId: deps.expectedJobId });
     const { self } = this.cluster;
     this.#reporter = new EventReporter(this.events, clock, { workerId: self.workerId, pid: this.pid });

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { realClock } from "../../src/base/clock.ts";
 import { actorSpec } from "../../src/control/control-fixture.ts";
 import { controlEvents, controlService, type HostedActor, nodeControlService } from "../../src/messages/control.ts";
 import { Endpoint } from "../../src/wire/endpoint.ts";
@@ -32,7 +33,7 @@ async function startControl(t: TestContext, folder: string): Promise<ChildProces
     const address = folder + "/" + process.pid + ".sock";
     const server = new ControlServer({ clock: realClock, random: realRandom, store: new SqliteRecordStore({ path: folder + "/control.db" }) });
     await server.load();
-    const endpoint = new Endpoint(ipcTransport, { peerId: "control", pid: process.pid, address, secret: "secret" }, { connected: (peer) => server.attach(peer) });
+    const endpoint = new Endpoint(ipcTransport, { peerId: "control", pid: process.pid, address, secret: "secret" }, realClock, { connected: (peer) => server.attach(peer) });
     await endpoint.listen();
     console.log("listening");
   `;
@@ -51,25 +52,21 @@ interface Reached {
 /** Dials as driver and node in one. */
 async function reach(t: TestContext, folder: string, pid: number | undefined, hosted: Infer<typeof HostedActor>[]): Promise<Reached> {
   const started: string[] = [];
-  const endpoint = new Endpoint(
-    ipcTransport,
-    { ...identity, peerId: "driver" },
-    {
-      connected: (connection) => {
-        // What is watched changes, and control says so; a test that asks again needs no word of it.
-        connection.serve(controlEvents, { actorState: () => {} });
-        connection.serve(nodeControlService, {
-          startActor: ({ spec, incarnation }) => {
-            started.push(`${spec.name} ${incarnation}`);
-            return { status: "alive", address: "a", workerId: "w", pid: 1 };
-          },
-          stopActor: () => ({}),
-          jobEnded: () => {},
-          explainActor: () => ({ state: "", reasons: [] }),
-        });
-      },
+  const endpoint = new Endpoint(ipcTransport, { ...identity, peerId: "driver" }, realClock, {
+    connected: (connection) => {
+      // What is watched changes, and control says so; a test that asks again needs no word of it.
+      connection.serve(controlEvents, { actorState: () => {} });
+      connection.serve(nodeControlService, {
+        startActor: ({ spec, incarnation }) => {
+          started.push(`${spec.name} ${incarnation}`);
+          return { status: "alive", address: "a", workerId: "w", pid: 1 };
+        },
+        stopActor: () => ({}),
+        jobEnded: () => {},
+        explainActor: () => ({ state: "", reasons: [] }),
+      });
     },
-  );
+  });
   t.after(() => endpoint.close());
   const connection = await endpoint.dial(join(folder, `${pid}.sock`));
   const control = connection.client(controlService);
