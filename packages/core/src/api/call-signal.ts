@@ -10,7 +10,7 @@ export function cancelOnAbort(runtime: WorkerRuntime, submitted: unknown, signal
   // A call without results cannot be named, and so not be cancelled.
   if (!ObjectRef.isRef(ref)) return;
   const entry = ObjectRef.entryOf(ref);
-  const cancel = (): void => runtime.calls.cancel(entry, false, true);
+  const cancel = (): void => runtime.calls.cancel(entry, { force: false, recursive: true }, signal.reason);
   if (signal.aborted) {
     cancel();
     return;

@@ -1,7 +1,7 @@
 /** What a task of `map` does, in its worker: one function over a few items, one after another. */
 import { assert } from "../base/assert.ts";
 import { currentContext } from "../worker/task-context.ts";
-import { encodeThrown, reviveThrown } from "../worker/execution/thrown.ts";
+import { encodeThrown, reviveThrown } from "../worker/thrown.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 
 export interface BatchResult {

@@ -134,7 +134,7 @@ export function cancel(ref: ObjectRef | ObjectRefStream, options: CancelOptions 
   checkCallOptions("cancel", options);
   const { force = false, recursive = true } = options;
   const target = ref instanceof ObjectRefStream ? ref.completed() : ref;
-  existingRuntime().calls.cancel(ObjectRef.entryOf(target), force, recursive);
+  existingRuntime().calls.cancel(ObjectRef.entryOf(target), { force, recursive });
 }
 
 /** Calls `fn` in the owner when the last reference to the object is gone. */

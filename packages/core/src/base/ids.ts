@@ -50,6 +50,11 @@ export function taskIdOf(ownerId: WorkerId, sequence: number): TaskId {
   return ownerId.slice(0, 32) + sequence.toString(16).padStart(16, "0");
 }
 
+/** The beginning of its owner's id. */
+export function ownerOfTask(taskId: TaskId): string {
+  return taskId.slice(0, 32);
+}
+
 export function leaseIdOf(ownerId: WorkerId, number: number): LeaseId {
   return `${ownerId.slice(0, 24)}-${number.toString(16)}`;
 }

@@ -30,7 +30,7 @@ export const BorrowsHeld = message(92, "BorrowsHeld", { borrowerId: str, sequenc
 /** free(): the value goes, though refs remain. */
 export const FreeOwned = message(85, "FreeOwned", { sequences: list(u53) });
 /** cancel() by somebody who borrows the ref. */
-export const CancelOwned = message(86, "CancelOwned", { sequence: u53, force: bool, recursive: bool });
+export const CancelOwned = message(86, "CancelOwned", { sequence: u53, force: bool, recursive: bool, reason: opt(bytes) });
 
 export const OwnedObject = struct("OwnedObject", {
   id: str,

@@ -11,9 +11,10 @@ import type { ReportTaskEvents, TaskEvent as TaskEventType } from "./control.ts"
 export type TaskEvent = Infer<typeof TaskEventType>;
 export type TaskEventBlock = Infer<typeof ReportTaskEvents>;
 
-export const taskEventKind = { submitted: 1, finished: 2, failed: 3, got: 4 } as const;
+/** `unfinished` is the owner's word, of a call that nobody ran to its end: cancelled, out of time, refused, lost. */
+export const taskEventKind = { submitted: 1, finished: 2, failed: 3, got: 4, unfinished: 5 } as const;
 
-const stateOf = ["", "submitted", "finished", "failed", "got"] as const;
+const stateOf = ["", "submitted", "finished", "failed", "got", "unfinished"] as const;
 const ROW_BYTES = 33;
 /** What a u16 can name. */
 const MAX_WORDS = 0x1_0000;

@@ -47,8 +47,16 @@ export const OpenChannel = message(61, "OpenChannel", {
 });
 export const CloseChannel = message(62, "CloseChannel", { channel: u32 });
 
-/** Aborts the task's signal; the owner has settled its ref already. */
-export const CancelTask = message(63, "CancelTask", { channel: u32, slot: u32, sequence: u53, recursive: bool });
+/** Aborts the task's signal, with that reason if there is one; the owner has settled its ref already. */
+export const CancelTask = message(63, "CancelTask", {
+  channel: u32,
+  slot: u32,
+  sequence: u53,
+  recursive: bool,
+  /** For the calls that it made: whoever sends this sees to the task itself. */
+  force: opt(bool),
+  reason: opt(bytes),
+});
 
 /** More stream items may come: how many the consumer has taken. */
 export const StreamCredit = message(64, "StreamCredit", { channel: u32, slot: u32, consumed: u53 });

@@ -226,7 +226,7 @@ export class LeaseQueue {
         void this.#pool.leave(effect.worker, { by: "node" });
         break;
       case "dismissWorker":
-        void this.#pool.leave(effect.worker, { by: "node" }, 0);
+        this.#pool.abandon(effect.worker);
         break;
     }
   }

@@ -38,6 +38,8 @@ export interface PoolOptions {
 const STOP_GRACE_MS = 5000;
 /** A dead process's connection ends at once, unless a child of its own holds it open. */
 const LAST_WORDS_MS = 1000;
+/** A loop that runs answers in a fraction of this. */
+const SILENCE_MS = 1_000;
 
 export class WorkerPool {
   readonly #launcher: WorkerLauncher;
@@ -166,6 +168,14 @@ export class WorkerPool {
   async leave(worker: PoolWorker, reason: KillReason, graceMs = STOP_GRACE_MS): Promise<void> {
     this.#handle(worker, { kind: "dismissed", reason, graceMs });
     if (worker.state.kind === "leaving") await worker.answer;
+  }
+
+  /** Who gave it work is gone. A loop that stands still in that work cannot answer, and what it computes is for nobody. */
+  abandon(worker: PoolWorker): void {
+    void this.leave(worker, { by: "node" }, 0);
+    this.#clock.after(SILENCE_MS, () => {
+      if (worker.state.kind === "leaving" && !hasWork(worker) && !worker.ownsShared) this.stop(worker, { by: "node" }, 0);
+    });
   }
 
   /** A process says whether others use what it owns. */

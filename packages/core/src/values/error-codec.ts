@@ -54,13 +54,21 @@ export function errorNameOf(bytes: Uint8Array): readonly string[] {
  * @throws {RaiaError} PROTOCOL for bytes that are no encoded error
  */
 export function reviveError(bytes: Uint8Array, hooks: ValueHooks, callSite: Error | undefined): unknown {
+  const { value, place, omitted } = readError(bytes, hooks);
+  if (isAnyError(value)) appendRemoteFrames(value, { ...place, omitted, callerStack: callSite?.stack });
+  return value;
+}
+
+/** What was encoded, as it is. @throws {RaiaError} PROTOCOL for bytes that are no encoded error */
+export function readError(
+  bytes: Uint8Array,
+  hooks: ValueHooks,
+): { readonly value: unknown; readonly place: ThrowPlace; readonly omitted: string } {
   const reader = new ByteReader(bytes, 0, bytes.length);
   readNames(reader);
   const place: ThrowPlace = { task: reader.utf8(), node: reader.utf8(), pid: reader.varuint() };
   const omitted = reader.utf8();
-  const value = decodeValue(bytes, reader.position, bytes.length, hooks, false);
-  if (isAnyError(value)) appendRemoteFrames(value, { ...place, omitted, callerStack: callSite?.stack });
-  return value;
+  return { value: decodeValue(bytes, reader.position, bytes.length, hooks, false), place, omitted };
 }
 
 /** What is known of a failure when its stack is put together. */

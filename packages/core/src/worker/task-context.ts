@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import type { Accelerators } from "../messages/common.ts";
+import type { Cancellation } from "./calls/cancellation.ts";
 import type { Ambient } from "./ambient-context.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
@@ -30,7 +31,7 @@ export interface TaskContext {
   /** Aborted by cancellation. Made when it is first asked for. */
   readonly signal: AbortSignal;
   /** Tells the context of a child task, so that a recursive cancel finds it. @returns what to call when the child has ended */
-  childSubmitted(child: { cancel(force: boolean): void }): (() => void) | undefined;
+  childSubmitted(child: { cancel(cancellation: Cancellation): void }): (() => void) | undefined;
 }
 
 const storage = new AsyncLocalStorage<TaskContext>();

@@ -150,16 +150,27 @@ export class WorkerRuntime {
     this.table.connect(this.#referenceEffects(store), this.reader);
 
     const freeStored = (objectId: string): void => store.free(objectId);
-    const results = new CallResults(this.table, this.hooks, freeStored, () => this.calls.callSettled());
+    const results = new CallResults(this.table, this.hooks, freeStored, (call, isUnfinished) => this.calls.callSettled(call, isUnfinished));
     const writer = new ArgumentWriter(this.table, this.hooks, (value) => this.objects.putEntry(value, "argument"));
     this.#submitter = new TaskSubmitter(self.workerId, this.#leaseCalls(), results, writer, clock);
     const { cluster, table, reader, events } = this;
     const keepAlive = (isNeeded: boolean): void => deps.keepAlive(isNeeded);
     const submitter = this.#submitter;
-    this.calls = new CallIssuer({ cluster, table, writer, results, submitter, owners: this.#owners, events, clock, keepAlive });
+    this.calls = new CallIssuer({
+      cluster,
+      table,
+      hooks: this.hooks,
+      writer,
+      results,
+      submitter,
+      owners: this.#owners,
+      events,
+      clock,
+      keepAlive,
+    });
     this.actors = new ActorDirectory({ cluster, table, reader, writer, results, links: this.#links, clock });
     this.explainer = this.#newExplainer();
-    this.#ownerServer = new OwnerServer(table, submitter, (entry) => this.explainer.explain(entry));
+    this.#ownerServer = new OwnerServer(table, this.hooks, submitter, (entry) => this.explainer.explain(entry));
 
     this.#executor = new Executor({
       functions: this.functions,

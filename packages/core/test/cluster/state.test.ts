@@ -97,6 +97,25 @@ test("state: a task that runs, one that waits for a worker, one that waits for a
   assert.equal((await explain(needy)).state, "ready");
 });
 
+test("state: what was cancelled has failed: it is listed once, whether it had begun or not", async () => {
+  const gated = remote(async function cancelled(path: string) {
+    const { existsSync } = await import("node:fs");
+    while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+  const never = join(machine.directory, "never");
+  const [running, queued] = [gated.remote(never), gated.remote(never)];
+  assert.ok(await eventually(async () => (await explain(running)).state === "running"));
+  cancel(queued);
+  cancel(running);
+  const states = async (): Promise<string> =>
+    (await listTasks())
+      .filter(({ name }) => name === "cancelled")
+      .map(({ state }) => state)
+      .join();
+  assert.ok(await eventually(async () => (await states()) === "failed,failed"));
+  writeFileSync(never, "");
+});
+
 test("state: what has ended is remembered: finished, failed, and how long it took", async () => {
   const fails = remote(function fails(): number {
     throw new Error("as meant");

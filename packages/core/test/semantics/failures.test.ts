@@ -184,6 +184,79 @@ describe("cancelling", () => {
     await whenRaised(stopped);
   });
 
+  /** Notes that it runs, and that it was told to stop. */
+  const listens = remote(async function listens(path: string) {
+    note(path, "begun");
+    await new Promise((resolve) => runtimeContext().signal.addEventListener("abort", resolve));
+    note(path, "stopped");
+  });
+
+  test("recursive: children that nobody waits for, and a parent that listens", async () => {
+    const log = cluster.path("log");
+    const parent = remote(async (path: string) => {
+      listens.remote(path);
+      await new Promise((resolve) => runtimeContext().signal.addEventListener("abort", resolve));
+    });
+    const ref = parent.remote(log);
+    await whenNoted(log, 1);
+    cancel(ref);
+    assert.deepEqual(await whenNoted(log, 2), ["begun", "stopped"]);
+  });
+
+  test("recursive: what a task submits after it was told to stop is cancelled, too", async () => {
+    const [begun, log, done] = [cluster.path("begun"), cluster.path("log"), cluster.path("done")];
+    const parent = remote(async (started: string, path: string, end: string) => {
+      raise(started);
+      await new Promise((resolve) => runtimeContext().signal.addEventListener("abort", resolve));
+      const late = await get(listens.remote(path)).catch((error: unknown) => (error as RaiaError).code);
+      note(end, String(late));
+    });
+    const ref = parent.remote(begun, log, done);
+    await whenRaised(begun);
+    cancel(ref);
+    assert.deepEqual(await whenNoted(done, 1), ["TASK_CANCELLED"]);
+    assert.deepEqual(notes(log), []);
+  });
+
+  test("recursive: children of a task that had ended when it was cancelled, and its owner had not heard", async () => {
+    const [log, go] = [cluster.path("log"), cluster.path("go")];
+    const parent = remote(async (path: string, until: string) => {
+      listens.remote(path);
+      await whenRaised(until);
+      note(path, "ended");
+    });
+    const ref = parent.remote(log, go);
+    await whenNoted(log, 1);
+    raise(go);
+    // While this loop stands still, the result stays unread.
+    const untilMs = performance.now() + 10_000;
+    while (notes(log).length < 2) assert.ok(performance.now() < untilMs);
+    cancel(ref);
+    await assert.rejects(get(ref), { code: "TASK_CANCELLED" });
+    assert.deepEqual(await whenNoted(log, 3), ["begun", "ended", "stopped"]);
+  });
+
+  test("force: the children go, too, though they never let their loop run", async () => {
+    const [log, never] = [cluster.path("log"), cluster.path("never")];
+    const parent = remote(
+      async (path: string, until: string) => {
+        const child = remote(
+          (begun: string, end: string) => {
+            note(begun, process.pid);
+            spinUntilRaised(end);
+          },
+          { maxRetries: 0 },
+        );
+        await get(child.remote(path, until));
+      },
+      { maxRetries: 0 },
+    );
+    const ref = parent.remote(log, never);
+    const [pid] = await whenNoted(log, 1);
+    cancel(ref, { force: true });
+    assert.ok(await eventually(() => !isAlive(Number(pid)), 10_000), "the child's process is still there");
+  });
+
   test("what depends on a cancelled task fails like it", async () => {
     const never = cluster.path("never");
     const first = remote(async (path: string) => {
@@ -211,6 +284,45 @@ describe("cancelling", () => {
     const late = cluster.path("late");
     await assert.rejects(get(work.options({ signal: controller.signal }).remote(late)), { code: "TASK_CANCELLED" });
     assert.equal(isRaised(late), false);
+  });
+});
+
+describe("the reason of an abort", () => {
+  const tells = remote(async (begun: string, told: string) => {
+    const { signal } = runtimeContext();
+    const child = remote(async (path: string, end: string) => {
+      raise(path);
+      const { signal: own } = runtimeContext();
+      await new Promise((resolve) => own.addEventListener("abort", resolve));
+      note(end, `child ${String(own.reason)}`);
+    });
+    child.remote(begun, told);
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    const { reason } = signal as { reason: Error & { user?: string; socket?: string } };
+    note(told, `${reason.name} ${reason.message} ${reason.user} ${reason.socket}`);
+  });
+
+  async function cancelledWith(controller: AbortController, reason?: unknown): Promise<{ lines: string[]; error: RaiaError }> {
+    const [begun, told] = [cluster.path("begun"), cluster.path("told")];
+    const ref = tells.options({ signal: controller.signal }).remote(begun, told);
+    await whenRaised(begun);
+    controller.abort(reason);
+    const error = (await get(ref).catch((error: unknown) => error)) as RaiaError;
+    return { lines: (await whenNoted(told, 2)).sort(), error };
+  }
+
+  test("it is signal.reason in the task and in the calls that it made, and the cause of TASK_CANCELLED", async () => {
+    const reason = Object.assign(new RangeError("left the page"), { user: "ann" });
+    const { lines, error } = await cancelledWith(new AbortController(), reason);
+    assert.deepEqual(lines, ["RangeError left the page ann undefined", "child RangeError: left the page"]);
+    assert.equal(error.code, "TASK_CANCELLED");
+    assert.equal(error.cause, reason);
+  });
+
+  test("none given: the one that abort() makes", async () => {
+    const { lines, error } = await cancelledWith(new AbortController());
+    assert.match(lines[0] as string, /^AbortError This operation was aborted/);
+    assert.equal((error.cause as Error).name, "AbortError");
   });
 });
 

@@ -4,6 +4,7 @@
  */
 import { type Clock, type Timer, whenHeard } from "../../base/clock.ts";
 import type { Call, CallSlotHolder } from "./call.ts";
+import { outOfTime } from "./cancellation.ts";
 import type { CallResults } from "./call-results.ts";
 
 export class ActorCallLimits {
@@ -21,7 +22,7 @@ export class ActorCallLimits {
   startQueueLimit(call: Call, queueTimeoutMs: number): void {
     const timer = whenHeard(this.#clock, queueTimeoutMs, () => {
       if (!this.#queued.has(call)) return;
-      call.holder?.cancelCall(call, false, true);
+      call.holder?.cancelCall(call, outOfTime);
       this.#results.fail(call, { code: "QUEUE_TIMEOUT", facts: { ...factsOf(call), queueTimeoutMs } });
     });
     this.#queued.set(call, timer);
@@ -37,7 +38,7 @@ export class ActorCallLimits {
     const timer = whenHeard(this.#clock, timeoutMs, () => {
       // Settled, or lost with its process and sent again.
       if (call.holder !== channel || call.attempt !== attempt) return;
-      channel.cancelCall(call, false, true);
+      channel.cancelCall(call, outOfTime);
       this.#results.fail(call, { code: "TASK_TIMEOUT", facts: { ...factsOf(call), timeoutMs, attempt } });
     });
     (call.cleanup ??= []).push(() => timer.cancel());

@@ -8,6 +8,7 @@ import { Deque } from "../../base/deque.ts";
 import type { ErrorCode, Facts } from "../../base/errors.ts";
 import type { ActorView as ActorViewType } from "../../messages/control.ts";
 import { callState } from "./call-life.ts";
+import type { Cancellation } from "./cancellation.ts";
 import type { ActorCallLimits } from "./actor-call-limits.ts";
 import type { Call, CallFailure, CallSlotHolder, CallTarget, EndCode } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
@@ -342,8 +343,8 @@ class ActorChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     if (!this.#link.connection.isClosed) this.#link.worker.resultRefsTaken({ handover });
   }
 
-  cancelCall(call: Call, _force: boolean, recursive: boolean): void {
-    this.#link.worker.cancelTask({ channel: this.#number, slot: call.slot, sequence: call.sequence, recursive });
+  cancelCall(call: Call, cancellation: Cancellation): void {
+    this.#link.cancel(this.#number, call, cancellation);
   }
 
   streamCredit(call: Call, consumed: number): void {

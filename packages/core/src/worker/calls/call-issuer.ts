@@ -20,6 +20,8 @@ import type { ReferenceTable } from "../objects/references.ts";
 import type { Shape } from "./shape.ts";
 import { StreamState } from "../objects/stream-state.ts";
 import { currentContext, type TaskContext } from "../task-context.ts";
+import { encodeReason } from "../thrown.ts";
+import type { RuntimeValueHooks } from "../objects/value-hooks.ts";
 import type { TaskSubmitter } from "./task-submitter.ts";
 
 /** What the calls of one handle ask of a worker; their shape is found at the first call. */
@@ -31,6 +33,7 @@ export interface TaskDemand {
 export interface CallIssuerDependencies {
   readonly cluster: ClusterLink;
   readonly table: ReferenceTable;
+  readonly hooks: RuntimeValueHooks;
   readonly writer: ArgumentWriter;
   readonly results: CallResults;
   readonly submitter: TaskSubmitter;
@@ -130,8 +133,10 @@ export class CallIssuer {
     return this.#handlesOf(call);
   }
 
-  cancel(entry: ObjectEntry, force: boolean, recursive: boolean): void {
+  /** @param reason why, for who waits for the value and for the code that makes it; undefined for no reason of its own */
+  cancel(entry: ObjectEntry, { force, recursive }: { readonly force: boolean; readonly recursive: boolean }, reason?: unknown): void {
     const { owner, sequence, task } = entry;
+    const encoded = reason === undefined ? undefined : { value: reason, bytes: encodeReason(reason, this.#deps.hooks) };
     if (task instanceof Call) {
       if (force && task.actorId !== undefined)
         throw new RaiaError("INVALID_OPTION", {
@@ -139,9 +144,9 @@ export class CallIssuer {
           value: true,
           reason: "an actor's call cannot be forced to stop; kill the actor",
         });
-      this.#submitter.cancel(task, force, recursive);
+      this.#submitter.cancel(task, { force, recursive, reason: encoded });
     } else if (owner !== undefined && !entry.isSettled) {
-      this.#deps.owners.tell(owner, (client) => client.cancelOwned({ sequence, force, recursive }));
+      this.#deps.owners.tell(owner, (client) => client.cancelOwned({ sequence, force, recursive, reason: encoded?.bytes }));
     }
   }
 
@@ -202,13 +207,17 @@ export class CallIssuer {
   }
 
   #addChild(parent: TaskContext, call: Call): void {
-    const childEnded = parent.childSubmitted({ cancel: (force) => this.#submitter.cancel(call, force, true) });
+    const childEnded = parent.childSubmitted({ cancel: (cancellation) => this.#submitter.cancel(call, cancellation) });
     if (childEnded !== undefined) call.cleanup = [childEnded];
   }
 
-  /** One call fewer is pending. */
-  callSettled(): void {
+  /** One call fewer is pending. Of one that nobody ran to its end nobody else tells. */
+  callSettled({ sequence, attempt, template: { name, wire } }: Call, isUnfinished: boolean): void {
     this.#pending--;
+    if (isUnfinished) {
+      const nowMs = this.#deps.clock.nowMs();
+      this.#deps.events.add(eventKind.unfinished, sequence, this.#cluster.self.workerId, nowMs, nowMs, name, attempt, wire.jobId);
+    }
     if (this.#pending === 0) this.#deps.keepAlive(false);
   }
 

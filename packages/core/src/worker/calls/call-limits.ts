@@ -1,6 +1,7 @@
 /** How calls end before they are done: cancelled, too long in the queue, too long at work. */
 import { type Clock, whenHeard } from "../../base/clock.ts";
 import type { Call } from "./call.ts";
+import { type Cancellation, outOfTime } from "./cancellation.ts";
 import type { CallResults } from "./call-results.ts";
 import { LeaseChannel } from "./lease-channel.ts";
 
@@ -39,7 +40,7 @@ export class CallLimits {
       // Settled, or tried again.
       if (call.holder !== lease || call.attempt !== attempt) return;
       const { slot, claim } = call;
-      lease.cancelCall(call, false, true);
+      lease.cancelCall(call, outOfTime);
       this.#results.fail(call, { code: "TASK_TIMEOUT", facts: { task: name, timeoutMs, attempt } });
       // Code that does not listen to its signal holds the worker: it is stopped after a grace period.
       this.#clock.after(CANCEL_GRACE_MS, () => this.#stop(lease, slot, claim, `timeoutMs of ${name}`));
@@ -47,13 +48,13 @@ export class CallLimits {
     (call.cleanup ??= []).push(() => timer.cancel());
   }
 
-  cancel(call: Call, force: boolean, recursive: boolean): void {
+  cancel(call: Call, cancellation: Cancellation): void {
     if (call.isSettled) return;
     const { holder, slot, claim } = call;
     const { name } = call.template;
-    holder?.cancelCall(call, force, recursive);
-    this.#results.fail(call, { code: "TASK_CANCELLED", facts: { task: name } });
-    if (!force || !(holder instanceof LeaseChannel)) return;
+    holder?.cancelCall(call, cancellation);
+    this.#results.fail(call, { code: "TASK_CANCELLED", facts: { task: name }, cause: cancellation.reason?.value });
+    if (!cancellation.force || !(holder instanceof LeaseChannel)) return;
     const stop = (): void => this.#stop(holder, slot, claim, `cancel of ${name}`);
     // Others would go with the process: code that listens to its signal is given the time to end without them.
     if (holder.grant.isShared) this.#clock.after(CANCEL_GRACE_MS, stop);

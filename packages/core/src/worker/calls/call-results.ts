@@ -25,10 +25,15 @@ export class CallResults {
   readonly #table: ReferenceTable;
   readonly #hooks: RuntimeValueHooks;
   readonly #freeStored: (objectId: string) => void;
-  readonly #onSettled: () => void;
+  readonly #onSettled: (call: Call, isUnfinished: boolean) => void;
 
-  /** @param onSettled told once for each call that has ended, however */
-  constructor(table: ReferenceTable, hooks: RuntimeValueHooks, freeStored: (objectId: string) => void, onSettled: () => void) {
+  /** @param onSettled told once for each call that has ended; `isUnfinished`: its code was not run, or not to its end */
+  constructor(
+    table: ReferenceTable,
+    hooks: RuntimeValueHooks,
+    freeStored: (objectId: string) => void,
+    onSettled: (call: Call, isUnfinished: boolean) => void,
+  ) {
     this.#table = table;
     this.#hooks = hooks;
     this.#freeStored = freeStored;
@@ -50,7 +55,7 @@ export class CallResults {
     // Of several results, some may have been stored before another could not be sent.
     const isPartial = kind === resultStatus.failure && call.returns !== undefined;
     if (call.attempt > 0 || isPartial) this.freeUnreported(call);
-    this.#release(call);
+    this.#release(call, false);
   }
 
   /** What was stored for a call that needs it no more, and not told us of, would stay: by an attempt that was lost, say. */
@@ -81,7 +86,7 @@ export class CallResults {
     if (call.stream !== undefined) this.#failStream(call, state, payload);
     for (const entry of call.returns ?? [call.entry]) if (!entry.isSettled) entry.settle(state, payload);
     if (call.attempt > 0) this.freeUnreported(call);
-    this.#release(call);
+    this.#release(call, true);
   }
 
   /** One more item of a stream. */
@@ -206,7 +211,7 @@ export class CallResults {
   }
 
   /** The arguments are needed no more. */
-  #release(call: Call): void {
+  #release(call: Call, isUnfinished: boolean): void {
     call.args = undefined;
     call.holder = undefined;
     const { held, cleanup } = call;
@@ -220,7 +225,7 @@ export class CallResults {
       for (const undo of cleanup) undo();
     }
     call.target?.callSettled();
-    this.#onSettled();
+    this.#onSettled(call, isUnfinished);
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import type { ErrorCode, Facts } from "../../base/errors.ts";
 import { AssertionError } from "../../base/assert.ts";
+import type { Cancellation } from "./cancellation.ts";
 import { callState, canMove, type CallState } from "./call-life.ts";
 import type { Infer } from "../../wire/schema.ts";
 import type { DefineTemplate } from "../../messages/tasks.ts";
@@ -44,7 +45,7 @@ export interface Whereabouts {
 /** What holds a call that is not settled: a queue, a lease, an actor. */
 export interface CallSlotHolder {
   /** Stops the call if it can still be stopped; called once. */
-  cancelCall(call: Call, force: boolean, recursive: boolean): void;
+  cancelCall(call: Call, cancellation: Cancellation): void;
   /** Where the call is; absent where no process has it. */
   whereabouts?(call: Call): Whereabouts;
   /** The consumer of a stream has taken so many items. */

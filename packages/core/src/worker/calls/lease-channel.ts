@@ -8,6 +8,7 @@ import { claimRecall, claimStart, hasStarted, latestGeneration, nextGeneration, 
 import type { DeathCause } from "../../messages/common.ts";
 import type { LeaseReply } from "../../messages/leases.ts";
 import { callState } from "./call-life.ts";
+import type { Cancellation } from "./cancellation.ts";
 import type { Call, CallSlotHolder, Whereabouts } from "./call.ts";
 import type { CallResults, ResultOrigin } from "./call-results.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
@@ -245,13 +246,13 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     return true;
   }
 
-  cancelCall(call: Call, _force: boolean, recursive: boolean): void {
+  cancelCall(call: Call, cancellation: Cancellation): void {
     if (this.recallOne(call)) {
       // Nothing may be left here: without a word the lease would stay idle for ever.
       this.#events.hasRoom(this);
       return;
     }
-    this.link.worker.cancelTask({ channel: this.number, slot: call.slot, sequence: call.sequence, recursive });
+    this.link.cancel(this.number, call, cancellation);
   }
 
   streamCredit(call: Call, consumed: number): void {

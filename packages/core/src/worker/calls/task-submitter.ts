@@ -13,6 +13,7 @@ import { callState } from "./call-life.ts";
 import type { Call, CallSlotHolder, Dependency, EndCode } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults } from "./call-results.ts";
+import type { Cancellation } from "./cancellation.ts";
 import { CallLimits } from "./call-limits.ts";
 import { LeaseChannel, type LeaseEvents } from "./lease-channel.ts";
 import { objectState } from "../objects/object-entry.ts";
@@ -396,8 +397,8 @@ export class TaskSubmitter {
 
   // -- the end ----------------------------------------------------------------------------------------------------
 
-  cancel(call: Call, force: boolean, recursive: boolean): void {
-    this.#limits.cancel(call, force, recursive);
+  cancel(call: Call, cancellation: Cancellation): void {
+    this.#limits.cancel(call, cancellation);
   }
 
   /** Everything that has not finished fails; leases go back. */

@@ -7,7 +7,8 @@ import { type OpenChannel, RESULT_TAG, STREAM_ITEM_TAG, workerEvents, workerServ
 import type { Connection } from "../../wire/connection.ts";
 import type { Client } from "../../wire/service.ts";
 import type { Spinner } from "../../base/spinner.ts";
-import type { CallTemplate } from "./call.ts";
+import type { Cancellation } from "./cancellation.ts";
+import type { Call, CallTemplate } from "./call.ts";
 import { handoversIn, readResults } from "./task-frames.ts";
 
 /** One lease or one actor as this connection carries it. */
@@ -85,6 +86,10 @@ export class WorkerLink {
 
   close(number: number): void {
     if (this.#channels.delete(number)) this.worker.closeChannel({ channel: number });
+  }
+
+  cancel(channel: number, { slot, sequence }: Call, { force, recursive, reason }: Cancellation): void {
+    this.worker.cancelTask({ channel, slot, sequence, recursive, ...(force && { force }), ...(reason && { reason: reason.bytes }) });
   }
 
   /** Makes sure that the worker knows the template before the first push that names it. */

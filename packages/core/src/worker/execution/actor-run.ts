@@ -5,6 +5,7 @@ import type { Connection } from "../../wire/connection.ts";
 import type { Client } from "../../wire/service.ts";
 import type { ActorHost } from "./actor-host.ts";
 import { CallExecution, type CallOrigin, type RunTemplate } from "./call-execution.ts";
+import type { EndedParents } from "./child-calls.ts";
 import type { Executor } from "./executor.ts";
 import type { WaitScope } from "../task-context.ts";
 import type { Push } from "../calls/task-frames.ts";
@@ -14,6 +15,7 @@ export interface ActorRunDependencies {
   readonly runtime: WorkerRuntime;
   readonly connection: Connection;
   readonly events: Client<typeof workerEvents>;
+  readonly endedParents: EndedParents;
   readonly executor: Executor;
   hostOf(actorId: string): ActorHost | undefined;
 }
@@ -27,6 +29,7 @@ export class ActorRun implements CallOrigin {
   readonly channel: number;
   readonly accelerators: Accelerators = {};
   readonly waits = noWaits;
+  readonly endedParents: EndedParents;
   readonly #actorId: string;
   readonly #deps: ActorRunDependencies;
   readonly #events: Client<typeof workerEvents>;
@@ -37,6 +40,7 @@ export class ActorRun implements CallOrigin {
     this.runtime = deps.runtime;
     this.connection = deps.connection;
     this.channel = channel;
+    this.endedParents = deps.endedParents;
     this.#actorId = actorId;
     this.#events = deps.events;
     this.#deps = deps;

@@ -5,6 +5,8 @@ import type { Accelerators } from "../../messages/common.ts";
 import type { DefineTemplate } from "../../messages/tasks.ts";
 import type { Connection } from "../../wire/connection.ts";
 import type { Infer } from "../../wire/schema.ts";
+import { type ChildCall, ChildCalls, type EndedParents } from "./child-calls.ts";
+import type { Cancellation } from "../calls/cancellation.ts";
 import type { ActorHost } from "./actor-host.ts";
 import type { Ambient } from "../ambient-context.ts";
 import type { AnyFunction } from "../functions.ts";
@@ -29,6 +31,8 @@ export interface CallOrigin {
   readonly channel: number;
   readonly accelerators: Accelerators;
   readonly waits: WaitScope;
+  /** Of the same owner. */
+  readonly endedParents: EndedParents;
   /** The user's code is entered now. Absent where the owner can see it. */
   began?(execution: CallExecution): void;
   /** The call has ended later than its start. */
@@ -38,10 +42,11 @@ export interface CallOrigin {
 /** What few calls ever have. */
 class Extras {
   controller: AbortController | undefined = undefined;
-  children: Set<{ cancel(force: boolean): void }> | undefined = undefined;
+  readonly children = new ChildCalls();
   consumed = 0;
   isStopped = false;
   isCancelled = false;
+  reason: unknown = undefined;
   wake: (() => void) | undefined = undefined;
 }
 
@@ -129,23 +134,31 @@ export class CallExecution implements TaskContext {
     const more = this.#more;
     if (more.controller === undefined) {
       more.controller = new AbortController();
-      if (more.isCancelled) more.controller.abort(new RaiaError("TASK_CANCELLED", { task: this.name }));
+      if (more.isCancelled) more.controller.abort(this.#abortReason);
     }
     return more.controller.signal;
   }
 
-  childSubmitted(child: { cancel(force: boolean): void }): () => void {
-    const children = (this.#more.children ??= new Set());
-    children.add(child);
-    return () => void children.delete(child);
+  childSubmitted(child: ChildCall): () => void {
+    return this.#more.children.add(child);
   }
 
-  cancel(recursive: boolean): void {
+  cancel(cancellation: Cancellation): void {
     const more = this.#more;
     more.isCancelled = true;
-    more.controller?.abort(new RaiaError("TASK_CANCELLED", { task: this.name }));
+    more.reason = cancellation.reason?.value;
+    more.controller?.abort(this.#abortReason);
     this.stopStream();
-    if (recursive) for (const child of [...(more.children ?? [])]) child.cancel(false);
+    if (cancellation.recursive) more.children.cancel(cancellation);
+  }
+
+  get #abortReason(): unknown {
+    return this.#extras?.reason ?? new RaiaError("TASK_CANCELLED", { task: this.name });
+  }
+
+  /** The calls that it made, where there are any. */
+  get children(): ChildCalls | undefined {
+    return this.#extras?.children;
   }
 
   /** Called when it has ended later than its start. */

@@ -175,6 +175,7 @@ export class Executor {
 
   #ended(execution: CallExecution, kind: number, nowMs: number): void {
     if (execution.host === undefined) this.#endScope(execution);
+    if (execution.children !== undefined) execution.origin.endedParents.add(execution.sequence, execution.children);
     const { connection } = execution.origin;
     const { name, jobId } = execution.template.wire;
     this.#events.add(kind, execution.sequence, connection.peerId, execution.startedAtMs, nowMs, name, execution.attempt, jobId);

@@ -7,6 +7,7 @@ import type { workerEvents } from "../../messages/tasks.ts";
 import type { Connection } from "../../wire/connection.ts";
 import type { Client } from "../../wire/service.ts";
 import { CallExecution, type CallOrigin, type RunTemplate } from "./call-execution.ts";
+import type { EndedParents } from "./child-calls.ts";
 import type { Executor } from "./executor.ts";
 import type { WaitScope } from "../task-context.ts";
 import { NO_CLAIM, type Push } from "../calls/task-frames.ts";
@@ -28,6 +29,7 @@ export interface LeaseRunDependencies {
   readonly effects: LeaseRunEffects;
   readonly clock: Clock;
   readonly events: Client<typeof workerEvents>;
+  readonly endedParents: EndedParents;
 }
 
 /** What was lent. */
@@ -49,6 +51,7 @@ export class LeaseRun implements CallOrigin, WaitScope {
   readonly channel: number;
   readonly accelerators: Accelerators;
   readonly waits: WaitScope = this;
+  readonly endedParents: EndedParents;
   readonly #lease: LentLease;
   readonly #executor: Executor;
   readonly #effects: LeaseRunEffects;
@@ -69,6 +72,7 @@ export class LeaseRun implements CallOrigin, WaitScope {
   constructor(deps: LeaseRunDependencies, lease: LentLease) {
     this.runtime = deps.runtime;
     this.connection = deps.connection;
+    this.endedParents = deps.endedParents;
     this.channel = lease.channel;
     this.accelerators = lease.accelerators;
     this.#lease = lease;
@@ -187,6 +191,6 @@ export class LeaseRun implements CallOrigin, WaitScope {
 
   closed(): void {
     this.#queue.clear();
-    this.#current?.cancel(true);
+    this.#current?.cancel({ force: false, recursive: true });
   }
 }

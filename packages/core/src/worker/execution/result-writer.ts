@@ -16,7 +16,7 @@ import { HANDOVER_GRACE_MS } from "../objects/references.ts";
 import { runInContext } from "../task-context.ts";
 import { HAS_REFS, resultStatus, writeResult } from "../calls/task-frames.ts";
 import type { Bequests } from "../ownership/bequests.ts";
-import { encodeThrown } from "./thrown.ts";
+import { encodeThrown } from "../thrown.ts";
 import { addressToPlain, type RuntimeValueHooks } from "../objects/value-hooks.ts";
 
 /** Puts a large result where readers of this node find it. */

@@ -11,6 +11,8 @@ import type { Connection } from "../../wire/connection.ts";
 import type { Infer } from "../../wire/schema.ts";
 import type { ActorHost } from "./actor-host.ts";
 import { ActorRun } from "./actor-run.ts";
+import { EndedParents } from "./child-calls.ts";
+import { decodeReason } from "../thrown.ts";
 import { type CallExecution, RunTemplate } from "./call-execution.ts";
 import type { Executor } from "./executor.ts";
 import { LeaseRun, type LeaseRunDependencies, type LeaseRunEffects } from "./lease-run.ts";
@@ -87,7 +89,7 @@ class OwnerConnection {
   constructor(connection: Connection, deps: TaskServerDependencies, yielded: LruMap<string, true>) {
     this.#deps = deps;
     this.#yielded = yielded;
-    this.#lent = { ...deps, connection, events: connection.client(workerEvents) };
+    this.#lent = { ...deps, connection, events: connection.client(workerEvents), endedParents: new EndedParents() };
     connection.serve(workerService, {
       defineTemplate: (template) => void this.#templates.set(template.template, new RunTemplate(template)),
       openChannel: (opening) => void this.#channels.set(opening.channel, this.#open(opening)),
@@ -95,9 +97,12 @@ class OwnerConnection {
         this.#channels.get(channel)?.closed();
         this.#channels.delete(channel);
       },
-      cancelTask: ({ channel, slot, sequence, recursive }) => {
+      cancelTask: ({ channel, slot, sequence, recursive, force = false, reason: bytes }) => {
+        const reason = bytes === undefined ? undefined : { value: decodeReason(bytes, this.#lent.runtime.hooks), bytes };
+        const cancellation = { force, recursive, reason };
         const execution = this.#channels.get(channel)?.find(slot);
-        if (execution?.sequence === sequence) execution.cancel(recursive);
+        if (execution?.sequence === sequence) execution.cancel(cancellation);
+        else if (recursive) this.#lent.endedParents.cancel(sequence, cancellation);
       },
       streamCredit: ({ channel, slot, consumed }) => this.#channels.get(channel)?.find(slot)?.credit(consumed),
       streamStop: ({ channel, slot }) => this.#channels.get(channel)?.find(slot)?.stopStream(),
@@ -115,10 +120,14 @@ class OwnerConnection {
 
   #open(opening: Infer<typeof OpenChannel>): LeaseRun | ActorRun {
     const { channel, kind, id, accelerators = {}, deviceVariables, claimOffset = 0 } = opening;
-    const { connection, runtime, events } = this.#lent;
+    const { connection, runtime, events, endedParents } = this.#lent;
     const { executor, effects, claims } = this.#deps;
     if (kind === "actor")
-      return new ActorRun({ runtime, connection, events, executor, hostOf: (actorId) => effects.actorHost(actorId) }, channel, id);
+      return new ActorRun(
+        { runtime, connection, events, endedParents, executor, hostOf: (actorId) => effects.actorHost(actorId) },
+        channel,
+        id,
+      );
     const run = new LeaseRun(this.#lent, {
       channel,
       leaseId: id,
@@ -143,7 +152,7 @@ class OwnerConnection {
   }
 
   dropped(): void {
-    for (const execution of this.running()) execution.cancel(false);
+    for (const execution of this.running()) execution.cancel({ force: false, recursive: false });
     this.closed();
   }
 

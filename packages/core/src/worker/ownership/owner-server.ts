@@ -12,6 +12,8 @@ import type { Explanation } from "./object-explainer.ts";
 import type { Failure } from "../objects/object-reader.ts";
 import { objectRow, taskRow } from "./owned-rows.ts";
 import type { ReferenceTable } from "../objects/references.ts";
+import type { RuntimeValueHooks } from "../objects/value-hooks.ts";
+import { decodeReason } from "../thrown.ts";
 import type { TaskSubmitter } from "../calls/task-submitter.ts";
 
 type Reply = Infer<typeof ObjectReply>;
@@ -21,11 +23,18 @@ const MAX_LISTED = 10_000;
 
 export class OwnerServer {
   readonly #table: ReferenceTable;
+  readonly #hooks: RuntimeValueHooks;
   readonly #submitter: TaskSubmitter;
   readonly #explain: (entry: ObjectEntry) => Promise<Explanation>;
 
-  constructor(table: ReferenceTable, submitter: TaskSubmitter, explain: (entry: ObjectEntry) => Promise<Explanation>) {
+  constructor(
+    table: ReferenceTable,
+    hooks: RuntimeValueHooks,
+    submitter: TaskSubmitter,
+    explain: (entry: ObjectEntry) => Promise<Explanation>,
+  ) {
     this.#table = table;
+    this.#hooks = hooks;
     this.#submitter = submitter;
     this.#explain = explain;
   }
@@ -57,9 +66,11 @@ export class OwnerServer {
           if (entry !== undefined) this.#table.free(entry);
         }
       },
-      cancelOwned: ({ sequence, force, recursive }) => {
+      cancelOwned: ({ sequence, force, recursive, reason: bytes }) => {
         const task = this.#table.exportedEntry(sequence)?.task;
-        if (task instanceof Call) this.#submitter.cancel(task, force, recursive);
+        if (!(task instanceof Call)) return;
+        const reason = bytes === undefined ? undefined : { value: decodeReason(bytes, this.#hooks), bytes };
+        this.#submitter.cancel(task, { force, recursive, reason });
       },
       listOwned: ({ limit }) => this.#list(Math.min(limit, MAX_LISTED)),
       explainOwned: async ({ sequence }) => {

@@ -151,7 +151,8 @@ export class ClusterState {
     ]);
     const pidOfActor = new Map(actors.map(({ actorId, pid }) => [actorId, pid]));
     const live = owned.lists.flatMap(({ process, list }) => list.tasks.map((task) => ({ ...task, ownerPid: process.pid })));
-    const rows = mergeTasks(live, events, pidOfActor);
+    const isAlive = (ownerId: string): boolean => owned.processes.some(({ workerId }) => workerId.startsWith(ownerId));
+    const rows = mergeTasks(live, events, pidOfActor, isAlive);
     return { rows: rows.slice(0, limit), total: rows.length, missing: owned.missing };
   }
 
@@ -246,9 +247,11 @@ export class ClusterState {
     return lists.flatMap(({ objects }) => [...objects]);
   }
 
-  async #owned(
-    limit: number,
-  ): Promise<{ lists: { process: Infer<typeof WorkerRow>; list: Infer<typeof OwnedList> }[]; missing: MissingProcess[] }> {
+  async #owned(limit: number): Promise<{
+    processes: readonly Infer<typeof WorkerRow>[];
+    lists: { process: Infer<typeof WorkerRow>; list: Infer<typeof OwnedList> }[];
+    missing: MissingProcess[];
+  }> {
     const processes = await this.#processes();
     const answers = await Promise.all(
       processes.map(async (process) => ({ process, answer: await this.#ask(process, (client) => client.listOwned({ limit })) })),
@@ -259,7 +262,7 @@ export class ClusterState {
       if ("missing" in answer) missing.push(answer.missing);
       else lists.push({ process, list: answer.reply });
     }
-    return { lists, missing };
+    return { processes, lists, missing };
   }
 
   /** A process may be in a loop of its user's for minutes, or gone since it was listed. */

@@ -28,13 +28,22 @@ const live = (taskId: string, more: Partial<Live> = {}): Live => ({
   ...more,
 });
 
+const alive = (): boolean => true;
+
+test("state rows: what a process submitted that is gone has failed, unless somebody knows better", () => {
+  const told = [event("a", "submitted"), event("b", "submitted"), event("b", "finished")];
+  const rows = mergeTasks([], told, new Map(), () => false);
+
+  assert.deepEqual(Object.fromEntries(rows.map(({ taskId, state }) => [taskId, state])), { a: "failed", b: "finished" });
+});
+
 test("state rows: what a caller and a worker tell of one task is one row", () => {
   const told = [
     event("a", "submitted", { atMs: 10 }),
     event("a", "finished", { atMs: 12, durationMs: 3, pid: 2 }),
     event("a", "got", { atMs: 11 }),
   ];
-  const [row, ...more] = mergeTasks([], told, new Map());
+  const [row, ...more] = mergeTasks([], told, new Map(), alive);
 
   assert.equal(more.length, 0);
   assert.deepEqual(row, {
@@ -54,14 +63,34 @@ test("state rows: what a caller and a worker tell of one task is one row", () =>
 test("state rows: reports of two workers in any order, the last attempt counts", () => {
   const told = [event("a", "finished", { attempt: 1, pid: 3 }), event("a", "failed", { attempt: 0, pid: 2 })];
   for (const events of [told, told.toReversed()]) {
-    const [row] = mergeTasks([], events, new Map());
+    const [row] = mergeTasks([], events, new Map(), alive);
     assert.deepEqual([row?.state, row?.pid, row?.attempt], ["finished", 3, 1]);
   }
 });
 
+test("state rows: what its owner gave up has failed, whatever its process says, and in whichever order they say it", () => {
+  const told = [
+    event("a", "submitted", { atMs: 10 }),
+    event("a", "finished", { atMs: 12, durationMs: 3, pid: 2 }),
+    event("a", "unfinished", { atMs: 11 }),
+  ];
+  for (const events of [told, told.toReversed()]) {
+    const [row, ...more] = mergeTasks([], events, new Map(), alive);
+    assert.equal(more.length, 0);
+    assert.deepEqual([row?.state, row?.pid, row?.ownerPid, row?.durationMs], ["failed", 2, 1, 3]);
+  }
+  const [queued] = mergeTasks([], [event("b", "submitted"), event("b", "unfinished", { attempt: 1 })], new Map(), alive);
+  assert.deepEqual([queued?.state, queued?.attempt, queued?.pid], ["failed", 1, undefined]);
+});
+
 test("state rows: what is under way comes first, and its owner's word goes before events", () => {
   const told = [event("done", "finished", { atMs: 99 }), event("a", "submitted", { atMs: 5 }), event("a", "failed", { atMs: 6 })];
-  const rows = mergeTasks([live("a", { state: "running", attempt: 1, pid: 9 }), live("b", { actorId: "x" })], told, new Map([["x", 7]]));
+  const rows = mergeTasks(
+    [live("a", { state: "running", attempt: 1, pid: 9 }), live("b", { actorId: "x" })],
+    told,
+    new Map([["x", 7]]),
+    alive,
+  );
 
   assert.deepEqual(
     rows.map(({ taskId, state, pid, submittedAtMs }) => [taskId, state, pid, submittedAtMs]),

@@ -2,6 +2,7 @@
 import type { TaskEvent as TaskEventType } from "../../messages/control.ts";
 import type { StoredList } from "../../messages/objects.ts";
 import type { OwnedObject, OwnedTask } from "../../messages/owners.ts";
+import { ownerOfTask } from "../../base/ids.ts";
 import type { Infer } from "../../wire/schema.ts";
 
 type TaskEvent = Infer<typeof TaskEventType>;
@@ -46,11 +47,15 @@ export interface ObjectState {
   readonly createdAtMs?: number | undefined;
 }
 
-/** @returns those under way first, then the latest of the past */
+/**
+ * @param isAlive asked with the beginning of an id, as a task's own has it
+ * @returns those under way first, then the latest of the past
+ */
 export function mergeTasks(
   live: readonly (Infer<typeof OwnedTask> & { readonly ownerPid: number })[],
   events: readonly TaskEvent[],
   pidOfActor: ReadonlyMap<string, number | undefined>,
+  isAlive: (ownerId: string) => boolean,
 ): TaskState[] {
   const past = new Map<string, TaskState>();
   for (const event of events) {
@@ -58,13 +63,22 @@ export function mergeTasks(
     const row = rowAfter(known, event);
     if (row !== undefined) past.set(event.taskId, row);
   }
+  // The owner's word stands, whatever the process did that ran it.
+  for (const { taskId, state } of events) {
+    const row = past.get(taskId);
+    if (state === "unfinished" && row !== undefined) past.set(taskId, { ...row, state: "failed" });
+  }
   const underWay = live.map(({ taskId, name, state, attempt, jobId, ownerPid, pid, actorId }): TaskState => {
     const runsIn = pid ?? (actorId === undefined ? undefined : pidOfActor.get(actorId));
     const { submittedAtMs } = past.get(taskId) ?? {};
     past.delete(taskId);
     return { taskId, name, state, attempt, jobId, ownerPid, pid: runsIn, actorId, submittedAtMs };
   });
-  return [...underWay, ...[...past.values()].sort((a, b) => latest(b) - latest(a))];
+  // Who might say more of what it submitted is gone.
+  const ended = [...past.values()].map((row) =>
+    row.state === "submitted" && !isAlive(ownerOfTask(row.taskId)) ? { ...row, state: "failed" } : row,
+  );
+  return [...underWay, ...ended.sort((a, b) => latest(b) - latest(a))];
 }
 
 function rowAfter(known: TaskState | undefined, event: TaskEvent): TaskState | undefined {
@@ -77,6 +91,8 @@ function rowAfter(known: TaskState | undefined, event: TaskEvent): TaskState | u
     case "failed":
       // Reports of two processes may come in any order; the last attempt counts.
       return attempt < base.attempt ? base : { ...base, state, attempt, pid, startedAtMs: atMs, durationMs: durationMs ?? 0 };
+    case "unfinished":
+      return { ...base, attempt: Math.max(base.attempt, attempt), ownerPid: pid };
     default:
       return known;
   }

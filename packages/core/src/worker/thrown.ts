@@ -1,7 +1,7 @@
-/** What user code threw, as bytes: always something that can be sent. */
-import { RaiaError } from "../../base/errors.ts";
-import { encodeError, reviveError, type ThrowPlace } from "../../values/error-codec.ts";
-import type { RuntimeValueHooks } from "../objects/value-hooks.ts";
+/** What user code threw, or gave as the reason of an abort, as bytes: always something that can be sent. */
+import { RaiaError } from "../base/errors.ts";
+import { encodeError, readError, reviveError, type ThrowPlace } from "../values/error-codec.ts";
+import type { RuntimeValueHooks } from "./objects/value-hooks.ts";
 
 const SHOWN_NODE_CHARS = 8;
 
@@ -21,4 +21,13 @@ export function encodeThrown(error: unknown, hooks: RuntimeValueHooks, { task, p
 /** What was thrown, with a line in its stack that says where. */
 export function reviveThrown(bytes: Uint8Array, hooks: RuntimeValueHooks): unknown {
   return reviveError(bytes, hooks, undefined);
+}
+
+export function encodeReason(reason: unknown, hooks: RuntimeValueHooks): Uint8Array {
+  return encodeThrown(reason, hooks, { task: "", pid: 0, node: "" });
+}
+
+/** The reason as it was given: nobody threw it, so its stack is left as it is. */
+export function decodeReason(bytes: Uint8Array, hooks: RuntimeValueHooks): unknown {
+  return readError(bytes, hooks).value;
 }
