@@ -3,9 +3,10 @@
  * itself, and ends with the node.
  */
 import { Worker } from "node:worker_threads";
-import type { ThreadCommand, ThreadEvent } from "../node/thread-launcher.ts";
+import type { ThreadCommand, ThreadEnd } from "../node/thread-launcher.ts";
 import { dieWithParent } from "../store/posix.ts";
 import { printAtOnce } from "./output-at-once.ts";
+import { writeFrames } from "./thread-output.ts";
 
 const SIGKILL = 9;
 
@@ -14,6 +15,8 @@ const workerMain = new URL(`../bin/worker-main${here.slice(here.lastIndexOf(".")
 
 export function runThreadHost(): void {
   printAtOnce();
+  // Opened now: threads write to its descriptor, which must block by then.
+  void process.stdout;
   if (!dieWithParent(SIGKILL, Number(process.env["RAIA_PARENT_PID"]))) process.exit(0);
   const threads = new Map<string, Worker>();
   process.on("message", ({ kind, workerId }: ThreadCommand) => {
@@ -36,27 +39,23 @@ function startThread(workerId: string, gone: () => void): Worker {
     ...(heapMiB !== undefined && { resourceLimits: { maxOldGenerationSizeMb: heapMiB } }),
   });
   let isOutOfMemory = false;
-  const outputs = [forward(workerId, "stdout", thread.stdout), forward(workerId, "stderr", thread.stderr)];
+  const outputs = [forward(workerId, "o", thread.stdout), forward(workerId, "e", thread.stderr)];
   thread.on("error", (error: Error & { code?: string }) => {
     isOutOfMemory = error.code === "ERR_WORKER_OUT_OF_MEMORY";
-    void send({ kind: "output", workerId, stream: "stderr", base64: Buffer.from(`${error.stack ?? String(error)}\n`).toString("base64") });
+    writeFrames("e", workerId, Buffer.from(`${error.stack ?? String(error)}\n`));
   });
   thread.on("exit", (exitCode) => {
     gone();
+    const end: ThreadEnd = { exitCode, isOutOfMemory };
     // What it wrote comes before its end.
-    void Promise.all(outputs).then(() => send({ kind: "ended", workerId, exitCode, isOutOfMemory }));
+    void Promise.all(outputs).then(() => writeFrames("x", workerId, Buffer.from(JSON.stringify(end))));
   });
   return thread;
 }
 
-/** One chunk at a time: a thread that writes faster than the node reads waits. */
-async function forward(workerId: string, stream: "stdout" | "stderr", from: NodeJS.ReadableStream): Promise<void> {
-  for await (const chunk of from) await send({ kind: "output", workerId, stream, base64: Buffer.from(chunk).toString("base64") });
-}
-
-function send(event: ThreadEvent): Promise<void> {
-  // Without a node there is nobody to tell; this process is about to end.
-  return new Promise((resolve) => (process.connected ? process.send?.(event, () => resolve()) : resolve()));
+/** What a thread prints before it prints by itself. */
+async function forward(workerId: string, kind: "o" | "e", from: NodeJS.ReadableStream): Promise<void> {
+  for await (const chunk of from) writeFrames(kind, workerId, Buffer.from(chunk));
 }
 
 /** The flag is for the process; a thread has limits of its own. */

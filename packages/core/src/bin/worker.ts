@@ -17,6 +17,7 @@ import { ipcTransport } from "../wire/ipc-transport.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
 import { enableYoungCollection } from "./young-collection.ts";
 import { printAtOnce } from "./output-at-once.ts";
+import { printThroughProcess } from "./thread-output.ts";
 import { setProcessRuntime } from "../worker/task-context.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
 
@@ -31,6 +32,7 @@ export async function runWorker(): Promise<void> {
   } = process.env;
   enableYoungCollection();
   if (isMainThread) printAtOnce();
+  else printThroughProcess(workerId);
   if (isMainThread && !dieWithParent(SIGKILL, Number(parentPid))) process.exit(0);
   const session = joinSessionDirectory({ env: process.env }, sessionPath);
   // A promise that nobody awaits any more must not take the tasks beside it along.

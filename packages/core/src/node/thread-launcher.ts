@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { classifyDeath, type DeathCause, type DeathFacts, type KillReason } from "./death-cause.ts";
 import type { RealWorkerSpawner } from "./real-worker-spawner.ts";
 import { StderrTail } from "./stderr-tail.ts";
+import { type ThreadFrameKind, ThreadFrameReader } from "./thread-frames.ts";
 import { threadHostCommand } from "./worker-command.ts";
 import type { LaunchedWorker, LaunchSpec } from "./worker-launcher.ts";
 import type { KillSignal, WorkerProcess } from "./worker-process.ts";
@@ -15,10 +16,11 @@ const MAX_THREADS = 16;
 
 /** To the host. */
 export type ThreadCommand = { readonly kind: "start" | "stop"; readonly workerId: string };
-/** From the host. */
-export type ThreadEvent =
-  | { readonly kind: "output"; readonly workerId: string; readonly stream: "stdout" | "stderr"; readonly base64: string }
-  | { readonly kind: "ended"; readonly workerId: string; readonly exitCode: number; readonly isOutOfMemory: boolean };
+/** From the host, in a frame: how a thread ended. */
+export interface ThreadEnd {
+  readonly exitCode: number;
+  readonly isOutOfMemory: boolean;
+}
 
 export interface ThreadEvents {
   output(stream: "stdout" | "stderr", chunk: Buffer): void;
@@ -65,12 +67,17 @@ class ThreadHost {
   constructor(spawner: RealWorkerSpawner, child: ChildProcess, closed: (host: ThreadHost) => void) {
     this.#child = child;
     this.#closed = closed;
-    this.#process = spawner.adopt(child, {
-      // Of native code, or of Node itself: it is nobody's in particular.
-      onOutput: (stream, chunk) => this.#threads.values().next().value?.events.output(stream, chunk),
-      onDeath: (cause) => this.#died(cause),
+    const frames = new ThreadFrameReader({
+      frame: (kind, workerId, payload) => this.#heard(kind, workerId, payload),
+      raw: (bytes) => this.#nobodys("stdout", bytes),
     });
-    child.on("message", (event: ThreadEvent) => this.#heard(event));
+    this.#process = spawner.adopt(child, {
+      onOutput: (stream, chunk) => (stream === "stdout" ? frames.push(chunk) : this.#nobodys(stream, chunk)),
+      onDeath: (cause) => {
+        frames.end();
+        this.#died(cause);
+      },
+    });
   }
 
   get pid(): number | undefined {
@@ -108,15 +115,21 @@ class ThreadHost {
     if (this.#child.connected) this.#child.send(command, () => {});
   }
 
-  #heard(event: ThreadEvent): void {
-    const thread = this.#threads.get(event.workerId);
+  /** Of native code, or of Node itself: it is nobody's in particular. */
+  #nobodys(stream: "stdout" | "stderr", bytes: Buffer): void {
+    this.#threads.values().next().value?.events.output(stream, bytes);
+  }
+
+  #heard(kind: ThreadFrameKind, workerId: string, payload: Buffer): void {
+    const thread = this.#threads.get(workerId);
     if (thread === undefined) return;
-    if (event.kind === "output") {
-      thread.heard(event.stream, Buffer.from(event.base64, "base64"));
+    if (kind !== "x") {
+      thread.heard(kind === "o" ? "stdout" : "stderr", payload);
       return;
     }
-    this.#threads.delete(event.workerId);
-    thread.ended(event.exitCode, event.isOutOfMemory);
+    const { exitCode, isOutOfMemory } = JSON.parse(payload.toString()) as ThreadEnd;
+    this.#threads.delete(workerId);
+    thread.ended(exitCode, isOutOfMemory);
     if (this.#threads.size > 0) return;
     this.#isClosing = true;
     this.#closed(this);
