@@ -257,7 +257,8 @@ export class LeaseQueue {
 
   #refuseInfeasible({ leaseId, request: { isActor, demand } }: Lease, never: string): void {
     const code = isActor ? "ACTOR_UNSCHEDULABLE" : "TASK_UNSCHEDULABLE";
-    this.#tell(leaseId, { kind: "refused", code, facts: { name: demand.name, lacks: [never], nodes: 1 } });
+    // Calls of other functions may be of the same kind: their owner names the one that fails.
+    this.#tell(leaseId, { kind: "refused", code, facts: { ...(isActor && { name: demand.name }), lacks: [never], nodes: 1 } });
   }
 
   // -- who is next ------------------------------------------------------------------------------------------------

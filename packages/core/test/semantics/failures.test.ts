@@ -6,7 +6,7 @@ import { testCluster } from "@raia/testing/fixtures/cluster";
 import { eventually } from "@raia/testing/fixtures/eventually";
 import { isAlive } from "@raia/testing/fixtures/is-alive";
 import { isRaised, note, notes, raise, spinUntilRaised, whenNoted, whenRaised } from "@raia/testing/fixtures/signals";
-import { cancel, get, listWorkers, type RaiaError, remote, runtimeContext } from "../../src/index.ts";
+import { cancel, get, listTasks, listWorkers, type RaiaError, remote, runtimeContext } from "../../src/index.ts";
 
 const cluster = testCluster();
 
@@ -47,6 +47,7 @@ describe("deaths and retries", () => {
       assert.equal(error.facts["signal"], "SIGKILL");
       assert.equal(error.facts["pid"], Number(pid));
       assert.equal(error.facts["task"], "doomed");
+      assert.equal(error.facts["attempt"], 0);
       assert.deepEqual(error.facts["stderrTail"], ["the last words"]);
       return true;
     });
@@ -118,6 +119,22 @@ describe("deaths and retries", () => {
     await assert.rejects(get(flaky.options({ retryExceptions: true, maxRetries: 1 }).remote(log)), RangeError);
     assert.equal(notes(log).length, 3 + 3 + 1 + 1 + 2);
   });
+});
+
+test("attempts count from 0: what the last one sees, what its error says and what the list shows are one number", async () => {
+  const log = cluster.path("log");
+  const dies = remote(
+    function dies(path: string): void {
+      note(path, runtimeContext().attempt);
+      process.kill(process.pid, "SIGKILL");
+    },
+    { maxRetries: 1 },
+  );
+  await assert.rejects(get(dies.remote(log)), (error: RaiaError) => error.facts["attempt"] === 1);
+  assert.deepEqual(notes(log), ["0", "1"]);
+  const row = async () => (await listTasks()).find(({ name }) => name === "dies");
+  assert.ok(await eventually(async () => (await row())?.state === "failed", 5000));
+  assert.equal((await row())?.attempt, 1);
 });
 
 describe("cancelling", () => {
@@ -424,6 +441,11 @@ describe("limits of a worker", () => {
 
   test("a task that asks for more than there is fails after 5 s with the numbers", async () => {
     const ref = remote(() => 1, { numCpus: 64 }).remote();
-    await assert.rejects(get(ref), (error: RaiaError) => error.code === "TASK_UNSCHEDULABLE" && /64/.test(error.message));
+    await assert.rejects(get(ref), (error: RaiaError) => {
+      assert.equal(error.code, "TASK_UNSCHEDULABLE");
+      assert.match(error.message, /64/);
+      assert.deepEqual(Object.keys(error.facts).toSorted(), ["lacks", "nodes", "task"]);
+      return true;
+    });
   });
 });

@@ -365,13 +365,14 @@ export class TaskSubmitter {
         this.#results.freeUnreported(call);
         continue;
       }
-      call.attempt++;
       if (call.retriesLeft !== 0 && this.#endedWith === undefined) {
+        call.attempt++;
         if (call.retriesLeft > 0) call.retriesLeft--;
         if (isSuspect) call.alone = true;
         this.#requeue(call, call.alone ? this.#aloneShape(shape) : shape);
       } else {
         this.#results.fail(call, deathFailure(call, cause, hadNeighbours));
+        this.#results.freeUnreported(call);
       }
     }
     this.#schedule(shape);
