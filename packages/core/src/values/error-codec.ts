@@ -8,6 +8,7 @@ import { ByteReader } from "../base/byte-reader.ts";
 import { ByteWriter } from "../base/byte-writer.ts";
 import { RaiaError } from "../base/errors.ts";
 import { decodeValue, type EncodedValue, encodeValue, packValue, tryEncodeSmall, type ValueHooks } from "./value-codec.ts";
+import { ErrorRemainder } from "./error-remainder.ts";
 import { hide, isError } from "./value-error.ts";
 
 /** Where something was thrown. */
@@ -18,8 +19,8 @@ export interface ThrowPlace {
 }
 
 /**
- * Encodes what was thrown. Properties of an error that cannot be sent (an open socket, a function) are left out and named in its
- * stack: an error that arrives incomplete says more than an error about sending errors.
+ * Encodes what was thrown. In the place of what cannot be sent of an error (an open socket, a function) there is a text, and its
+ * stack names the places.
  *
  * @throws {RaiaError} UNSERIALIZABLE for a thrown value that is no error and cannot be sent
  */
@@ -50,12 +51,12 @@ export function errorNameOf(bytes: Uint8Array): readonly string[] {
 /**
  * What a get of the failed object rejects with: what was thrown; an error with its remote frames followed by those of the caller.
  *
- * @param callSite an error made where the caller waits
+ * @param callerStack the frames of who waits, a line each
  * @throws {RaiaError} PROTOCOL for bytes that are no encoded error
  */
-export function reviveError(bytes: Uint8Array, hooks: ValueHooks, callSite: Error | undefined): unknown {
+export function reviveError(bytes: Uint8Array, hooks: ValueHooks, callerStack = ""): unknown {
   const { value, place, omitted } = readError(bytes, hooks);
-  if (isAnyError(value)) appendRemoteFrames(value, { ...place, omitted, callerStack: callSite?.stack });
+  if (isAnyError(value)) appendRemoteFrames(value, { ...place, omitted, callerStack });
   return value;
 }
 
@@ -75,21 +76,18 @@ export function readError(
 export interface RemoteFrames extends ThrowPlace {
   /** Names of properties that could not be sent. */
   readonly omitted?: string;
-  readonly callerStack?: string | undefined;
+  readonly callerStack?: string;
 }
 
 /** Makes a stack of the remote frames, a line that says where they are from, and the caller's frames. */
-export function appendRemoteFrames(error: Error, { task, node, pid, omitted = "", callerStack }: RemoteFrames): void {
+export function appendRemoteFrames(error: Error, { task, node, pid, omitted = "", callerStack = "" }: RemoteFrames): void {
   const note = omitted === "" ? "" : ` (not sent: ${omitted})`;
   const remote = typeof error.stack === "string" ? error.stack : `${error.name}: ${error.message}`;
-  const caller = callerStack === undefined ? "" : framesOf(callerStack);
-  hide(error, "stack", `${remote}\n    --- remote task ${task} @${node} pid ${pid}${note} ---${caller === "" ? "" : `\n${caller}`}`);
-}
-
-function framesOf(stack: string): string {
-  const lines = stack.split("\n");
-  const first = lines.findIndex((line) => /^\s+at /.test(line));
-  return first === -1 ? "" : lines.slice(first).join("\n");
+  hide(
+    error,
+    "stack",
+    `${remote}\n    --- remote task ${task} @${node} pid ${pid}${note} ---${callerStack === "" ? "" : `\n${callerStack}`}`,
+  );
 }
 
 function append(writer: ByteWriter, encoded: EncodedValue): void {
@@ -135,8 +133,6 @@ function isAnyError(value: unknown): value is Error {
 
 // -- errors with properties that cannot be sent -----------------------------------------------------------------------
 
-/** Causes and gathered errors that are looked at; further ones are left out. */
-const MAX_ERRORS = 64;
 const MAX_OMITTED_CHARS = 500;
 
 function encodeWhatCan(error: Error, hooks: ValueHooks): { readonly encoded: EncodedValue; readonly omitted: string } {
@@ -144,41 +140,8 @@ function encodeWhatCan(error: Error, hooks: ValueHooks): { readonly encoded: Enc
     return { encoded: encodeValue(error, hooks), omitted: "" };
   } catch (failure) {
     if (!RaiaError.is(failure, "UNSERIALIZABLE")) throw failure;
-    const omitted = new Set<string>();
-    const encoded = encodeValue(sendableCopy(error, hooks, omitted, new Map()), hooks);
-    return { encoded, omitted: [...omitted].join(", ").slice(0, MAX_OMITTED_CHARS) };
-  }
-}
-
-/** The same error without the properties that cannot be sent, of it and of the errors behind it. */
-function sendableCopy(error: Error, hooks: ValueHooks, omitted: Set<string>, copies: Map<Error, Error>): Error {
-  const known = copies.get(error);
-  if (known !== undefined) return known;
-  const copy = Object.setPrototypeOf(new Error(), Object.getPrototypeOf(error) as object) as Error;
-  copies.set(error, copy);
-  Reflect.deleteProperty(copy, "stack");
-  for (const key of Object.getOwnPropertyNames(error)) {
-    const enumerable = Object.prototype.propertyIsEnumerable.call(error, key);
-    const value = sendable(error, key, hooks, omitted, copies);
-    if (value === UNSENDABLE) omitted.add(key);
-    else Object.defineProperty(copy, key, { value, enumerable, writable: true, configurable: true });
-  }
-  return copy;
-}
-
-const UNSENDABLE = Symbol("unsendable");
-
-function sendable(error: Error, key: string, hooks: ValueHooks, omitted: Set<string>, copies: Map<Error, Error>): unknown {
-  try {
-    const value = (error as unknown as Record<string, unknown>)[key];
-    const isRoom = copies.size < MAX_ERRORS;
-    if (isRoom && isAnyError(value)) return sendableCopy(value, hooks, omitted, copies);
-    if (isRoom && key === "errors" && Array.isArray(value) && value.length <= MAX_ERRORS && value.every(isAnyError)) {
-      return value.map((one) => sendableCopy(one, hooks, omitted, copies));
-    }
-    encodeValue(value, hooks);
-    return value;
-  } catch {
-    return UNSENDABLE;
+    const remainder = new ErrorRemainder(hooks);
+    const encoded = encodeValue(remainder.ofError(error, ""), hooks);
+    return { encoded, omitted: [...remainder.omitted].join(", ").slice(0, MAX_OMITTED_CHARS) };
   }
 }

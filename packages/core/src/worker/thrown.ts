@@ -20,7 +20,7 @@ export function encodeThrown(error: unknown, hooks: RuntimeValueHooks, { task, p
 
 /** What was thrown, with a line in its stack that says where. */
 export function reviveThrown(bytes: Uint8Array, hooks: RuntimeValueHooks): unknown {
-  return reviveError(bytes, hooks, undefined);
+  return reviveError(bytes, hooks);
 }
 
 export function encodeReason(reason: unknown, hooks: RuntimeValueHooks): Uint8Array {

@@ -313,7 +313,7 @@ export class WorkerRuntime {
       store,
       { getObject: (owner, sequence) => this.#owners.ask(owner, (client) => client.getObject({ sequence })) },
       this.hooks,
-      (bytes, callSite) => reviveError(bytes, this.hooks, callSite),
+      (bytes, callerStack) => reviveError(bytes, this.hooks, callerStack),
       this.clock,
       (entry, startMs, endMs) => {
         const ownerId = entry.owner?.workerId ?? this.cluster.self.workerId;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { testCluster } from "@raia/testing/fixtures/cluster";
-import { get, put, remote, runtimeContext } from "../../src/index.ts";
+import { cancel, get, put, remote, runtimeContext } from "../../src/index.ts";
 
 testCluster();
 
@@ -70,6 +70,46 @@ describe("calls", () => {
       throw "just a text";
     });
     await assert.rejects(get(odd.remote()), (error) => error === "just a text");
+  });
+
+  test("its stack goes on where the caller waits, without frames of the library", async () => {
+    const fail = remote(function inTask(): number {
+      throw new RangeError("far");
+    });
+    const never = remote(() => new Promise((resolve) => runtimeContext().signal.addEventListener("abort", resolve)));
+    const { stackTraceLimit } = Error;
+    async function hereItWaits(wait: () => Promise<unknown>): Promise<string[]> {
+      const error = await catches(wait);
+      return String(error.stack).split("\n").slice(1);
+    }
+    async function catches(wait: () => Promise<unknown>): Promise<Error> {
+      try {
+        await wait();
+      } catch (error) {
+        return error as Error;
+      }
+      return assert.fail("it did not fail");
+    }
+    const ref = fail.remote();
+    const pending = await hereItWaits(() => get(ref));
+    const settled = await hereItWaits(() => ref.get());
+    const several = await hereItWaits(() => get([fail.remote(), ref]));
+    const named = await hereItWaits(() => get({ a: ref }));
+    for (const stack of [pending, settled, several, named]) {
+      const at = stack.findIndex((line) => /--- remote task inTask @[0-9a-f]{8} pid \d+ ---/.test(line));
+      assert.match(stack.slice(0, at).join("\n"), /inTask/);
+      assert.match(stack.slice(at + 1).join("\n"), /catches.*tasks\.test\.ts[^]*hereItWaits.*tasks\.test\.ts/);
+      assert.doesNotMatch(stack.slice(at + 1).join("\n"), /core\/src|node:/);
+    }
+    const open = never.remote();
+    const late = await hereItWaits(() => get(open, { timeoutMs: 1 }));
+    cancel(open);
+    const cancelled = await hereItWaits(() => get(open));
+    for (const stack of [late, cancelled]) {
+      assert.match(stack.join("\n"), /catches.*tasks\.test\.ts[^]*hereItWaits.*tasks\.test\.ts/);
+      assert.doesNotMatch(stack.join("\n"), /core\/src|node:/);
+    }
+    assert.equal(Error.stackTraceLimit, stackTraceLimit);
   });
 
   test("an error class of the program itself comes back as that class, from tasks, actors and tasks of tasks", async () => {

@@ -2,6 +2,7 @@
  * get and wait: memory first, then the store, then the owner. While a task waits here its CPU is given back.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
+import { callerFrames, thrownAtCaller } from "../../base/caller-frames.ts";
 import { type ErrorCode, type Facts, RaiaError } from "../../base/errors.ts";
 import type { OwnerAddress } from "../../messages/common.ts";
 import type { ObjectReply } from "../../messages/owners.ts";
@@ -35,8 +36,8 @@ export interface OwnerCalls {
   getObject(owner: OwnerAddress, sequence: number): Promise<Infer<typeof ObjectReply>>;
 }
 
-/** Turns an encoded error into what `get` rejects with; may need to import the class. */
-export type ErrorReviver = (bytes: Uint8Array, callSite: Error | undefined) => unknown;
+/** Turns an encoded error into what `get` rejects with; `callerStack` has the frames of who waits. */
+export type ErrorReviver = (bytes: Uint8Array, callerStack: string) => unknown;
 
 export interface WaitOptions {
   /** How many must be ready. Default 1. */
@@ -113,6 +114,8 @@ export class ObjectReader {
       if (resumed !== undefined) await resumed;
       return values;
     } catch (error) {
+      // It was made by a timer, in nobody's code.
+      if (RaiaError.is(error, "GET_TIMEOUT")) thrownAtCaller(error);
       const resumed = waits?.waitEnded();
       if (resumed !== undefined) await resumed;
       throw error;
@@ -293,7 +296,8 @@ export class ObjectReader {
   }
 
   async #readAlone(entry: ObjectEntry): Promise<unknown> {
-    return this.#read(entry);
+    // Awaited, so that a stack goes on with who waits for this.
+    return await this.#read(entry);
   }
 
   /**
@@ -319,10 +323,10 @@ export class ObjectReader {
   }
 
   async #throw(entry: ObjectEntry): Promise<never> {
-    if (entry.state === objectState.error) throw await this.#reviveError(entry.payload as Uint8Array, undefined);
+    if (entry.state === objectState.error) throw this.#reviveError(entry.payload as Uint8Array, callerFrames());
     const failure = entry.payload as Failure;
-    const cause = failure.errorBytes === undefined ? failure.cause : await this.#reviveError(failure.errorBytes, undefined);
-    throw new RaiaError(failure.code, failure.facts, cause === undefined ? undefined : { cause });
+    const cause = failure.errorBytes === undefined ? failure.cause : this.#reviveError(failure.errorBytes, "");
+    throw thrownAtCaller(new RaiaError(failure.code, failure.facts, cause === undefined ? undefined : { cause }));
   }
 
   #decode(entry: ObjectEntry, bytes: Uint8Array, share: boolean): unknown {

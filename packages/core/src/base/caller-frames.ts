@@ -1,0 +1,45 @@
+/**
+ * Where the user's code waits for what failed. A stack is taken on failure only, and deeper than usual for that one time: what
+ * Raia calls within itself would fill the usual ten frames. Raia's own frames and Node's are left out of it.
+ */
+import { fileURLToPath } from "node:url";
+
+/** Enough for Raia's own frames and the user's that wait for them. */
+const MAX_FRAMES = 60;
+
+/** The folder of this library's code: `src` or `dist`. */
+const ownUrl = new URL("../", import.meta.url).href;
+const ownMarks = ownUrl.startsWith("file:") ? [ownUrl, fileURLToPath(ownUrl)] : [ownUrl];
+
+/** The frames, a line each; "" where none of the user's code is known to wait. As many as the user's own limit says. */
+export function callerFrames(): string {
+  const holder: { stack?: unknown } = {};
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = MAX_FRAMES;
+  try {
+    Error.captureStackTrace(holder, callerFrames);
+    return framesIn(holder.stack).filter(isUsers).slice(0, Math.max(0, stackTraceLimit)).join("\n");
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+/** Lines of a stack that are frames. Whoever has their own `prepareStackTrace` may give anything. */
+function framesIn(stack: unknown): string[] {
+  return typeof stack === "string" ? stack.split("\n").filter((line) => /^\s+at /.test(line)) : [];
+}
+
+function isUsers(frame: string): boolean {
+  if (/\(?node:/.test(frame) || /^\s+at (?:async )?(?:Promise\.|new Promise |<anonymous>$)/.test(frame)) return false;
+  return !ownMarks.some((mark) => frame.includes(mark));
+}
+
+/** Gives an error the caller's frames instead of those of the place in Raia where it was made. */
+export function thrownAtCaller<E extends Error>(error: E): E {
+  const frames = callerFrames();
+  if (frames !== "") {
+    const value = `${error.name}: ${error.message}\n${frames}`;
+    Object.defineProperty(error, "stack", { value, writable: true, configurable: true, enumerable: false });
+  }
+  return error;
+}
