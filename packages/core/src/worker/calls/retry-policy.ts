@@ -1,4 +1,5 @@
 /** What a failed attempt means for its call. Pure. */
+import { RaiaError } from "../../base/errors.ts";
 import type { DeathCause } from "../../messages/common.ts";
 import { errorNameOf } from "../../values/error-codec.ts";
 import type { Call, CallFailure } from "./call.ts";
@@ -34,4 +35,10 @@ export function deathFailure(call: Call, cause: DeathCause, hadNeighbours: boole
       stderrTail: cause.stderrTail,
     },
   };
+}
+
+/** Of a call that could not be sent. */
+export function failureOf(error: unknown, call: Call): CallFailure {
+  if (RaiaError.is(error)) return { code: error.code, facts: { task: call.template.name, ...error.facts }, cause: error.cause };
+  return { code: "TASK_UNSCHEDULABLE", facts: { task: call.template.name, reason: String(error) }, cause: error };
 }

@@ -10,14 +10,15 @@ import type { DeathCause, WorkerDemand } from "../../messages/common.ts";
 import type { LeaseReply } from "../../messages/leases.ts";
 import type { Infer } from "../../wire/schema.ts";
 import { callState } from "./call-life.ts";
-import type { Call, CallSlotHolder, Dependency, EndCode } from "./call.ts";
+import type { Call, CallSlotHolder, EndCode } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults } from "./call-results.ts";
 import type { Cancellation } from "./cancellation.ts";
 import { CallLimits } from "./call-limits.ts";
+import { CallReadiness } from "./call-readiness.ts";
 import { LeaseChannel, type LeaseEvents } from "./lease-channel.ts";
 import { objectState } from "../objects/object-entry.ts";
-import { deathFailure, isCrash, shouldRetryError } from "./retry-policy.ts";
+import { deathFailure, failureOf, isCrash, shouldRetryError } from "./retry-policy.ts";
 import { REBALANCE_MS, Shape } from "./shape.ts";
 import { WorkerDeaths } from "./worker-deaths.ts";
 import type { WorkerLink } from "./worker-link.ts";
@@ -44,6 +45,7 @@ export class TaskSubmitter {
   readonly #results: CallResults;
   readonly #arguments: ArgumentWriter;
   readonly #limits: CallLimits;
+  readonly #readiness: CallReadiness;
   readonly #deaths: WorkerDeaths;
   readonly #clock: Clock;
   readonly #ownerId: string;
@@ -55,6 +57,7 @@ export class TaskSubmitter {
     this.#ownerId = ownerId;
     this.#calls = calls;
     this.#results = results;
+    this.#readiness = new CallReadiness(results, (call, shape) => this.enqueue(call, shape));
     this.#arguments = writer;
     this.#clock = clock;
     const kill: LeaseCalls["kill"] = (leaseId, graceMs, reason) => calls.kill(leaseId, graceMs, reason);
@@ -77,37 +80,9 @@ export class TaskSubmitter {
     call.holder = queued;
     const { queueTimeoutMs } = call.template;
     if (queueTimeoutMs !== undefined) this.#limits.startQueueLimit(call, queueTimeoutMs, () => this.#schedule(shape));
-    if (call.template.exported !== undefined || exports !== undefined) this.#awaitCode(call, shape, exports ?? []);
-    else if (call.dependencies !== undefined) this.#awaitDependencies(call, shape, call.dependencies);
-    else this.enqueue(call, shape);
-  }
-
-  #awaitCode(call: Call, shape: Shape, exports: readonly Promise<void>[]): void {
-    Promise.all([call.template.exported, ...exports]).then(
-      () => this.#awaitDependencies(call, shape, call.dependencies ?? []),
-      (error: unknown) => this.#results.fail(call, failureOf(error, call)),
-    );
-  }
-
-  #awaitDependencies(call: Call, shape: Shape, dependencies: readonly Dependency[]): void {
-    const open = dependencies.filter(({ entry }) => !entry.isSettled);
-    let missing = open.length;
-    const check = (): void => {
-      if (call.isSettled) return;
-      const failed = dependencies.find(({ entry }) => entry.state >= objectState.error);
-      if (failed !== undefined) this.#results.failLike(call, failed.entry);
-      else if (missing === 0) this.enqueue(call, shape);
-    };
-    for (const { entry } of open) {
-      entry.addWaiter({
-        settled: () => {
-          missing--;
-          check();
-        },
-      });
-      if (entry.owner !== undefined) entry.table.reader.fetch(entry);
-    }
-    check();
+    // Most wait for nothing.
+    if (exports === undefined && call.template.exported === undefined && call.dependencies === undefined) this.enqueue(call, shape);
+    else this.#readiness.await(call, shape, exports);
   }
 
   enqueue(call: Call, shape: Shape): void {
@@ -423,8 +398,3 @@ export class TaskSubmitter {
 
 /** Holds a call that no worker has: there is nothing to stop. It leaves the queue when its turn comes. */
 const queued: CallSlotHolder = { cancelCall: () => {} };
-
-function failureOf(error: unknown, call: Call): { code: RaiaError["code"]; facts: RaiaError["facts"]; cause?: unknown } {
-  if (RaiaError.is(error)) return { code: error.code, facts: { task: call.template.name, ...error.facts }, cause: error.cause };
-  return { code: "TASK_UNSCHEDULABLE", facts: { task: call.template.name, reason: String(error) }, cause: error };
-}
