@@ -102,6 +102,7 @@ export class HostedActors {
         ownerId: spec.ownerId,
         demand: spec.demand,
         isActor: true,
+        runResources: spec.runResources,
         granted: (holding) => void this.#construct(actor, holding).then(resolve),
         refused: (error) => {
           this.#actors.delete(actorId);

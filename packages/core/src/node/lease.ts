@@ -13,6 +13,8 @@ export interface LeaseRequest {
   readonly demand: WorkerDemand;
   /** An actor's process: not taken back, not shared with tasks. */
   readonly isActor: boolean;
+  /** What an actor keeps of its resources once it is made. */
+  readonly runResources?: ResourceSet;
   granted(holding: Holding): void;
   refused(error: RaiaError): void;
 }

@@ -3,7 +3,7 @@
  * and the request waits for it.
  */
 import type { Clock, Timer } from "../base/clock.ts";
-import { isDeviceResource, UNITS_PER_ONE, unitsOf } from "../base/resources.ts";
+import { isDeviceResource, type ResourceSet, UNITS_PER_ONE, unitsOf } from "../base/resources.ts";
 import type { DeathCause } from "../messages/common.ts";
 import type { Lease } from "./lease.ts";
 import { CLAIMS_PER_WORKER, type PoolWorker, SHARED_CLAIMS } from "./pool-worker.ts";
@@ -95,11 +95,25 @@ export class WorkerFinder {
 
   /** One process is started for each request that could run now, and no more. */
   #startFor(lease: Lease, queued: Iterable<Lease>): void {
-    const starting = this.#pool.countStarting(lease.launchKey);
+    const { launchKey, resources } = lease;
+    const { demand, runResources } = lease.request;
     let wanting = 0;
-    for (const other of queued) if (other.launchKey === lease.launchKey) wanting++;
-    const canRun = Math.max(1, Math.ceil(unitsOf(this.#ledger.available, "CPU") / Math.max(1, unitsOf(lease.resources, "CPU"))));
-    for (let i = starting; i < Math.min(wanting, canRun); i++) if (!this.#start(lease)) return;
+    let actors = 0;
+    for (const other of queued) {
+      if (other.launchKey !== launchKey) continue;
+      wanting++;
+      if (other.request.isActor) actors++;
+    }
+    let wanted = Math.min(wanting, this.#roomFor(resources));
+    // Actors are made one after another but live side by side, and a process takes longer to start than an actor to be made.
+    if (runResources !== undefined && demand.isolation !== "shared")
+      wanted = Math.max(wanted, Math.min(actors, this.#roomFor(runResources)));
+    for (let i = this.#pool.countStarting(launchKey); i < wanted; i++) if (!this.#start(lease)) return;
+  }
+
+  /** How many of these the free CPUs can carry; one in any case, since this one was found to fit. */
+  #roomFor(resources: ResourceSet): number {
+    return Math.max(1, Math.ceil(unitsOf(this.#ledger.available, "CPU") / Math.max(1, unitsOf(resources, "CPU"))));
   }
 
   /**
