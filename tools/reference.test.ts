@@ -82,6 +82,7 @@ const figures: readonly (readonly [page: string, says: string, file: string, hol
     "control/job-server.ts",
     "DRIVER_GRACE_MS = 10_000;",
   ],
+  ["docs/errors-and-failure.md", "| 10 s | a connection of whoever has not said", "wire/endpoint.ts", "GREETING_MS = 10_000;"],
   ["docs/errors-and-failure.md", "| 2 s, then 10 s |", "worker/calls/worker-deaths.ts", "DEATH_WORD_MS = 2000;"],
   ["docs/errors-and-failure.md", "| 2 s, then 10 s |", "worker/calls/worker-deaths.ts", "KILL_WORD_MS = 10_000;"],
   ["docs/errors-and-failure.md", "| 30 s | an actor's", "node/hosted-actors.ts", "EXIT_GRACE_MS = 30_000;"],
