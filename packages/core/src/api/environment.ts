@@ -26,6 +26,7 @@ export const variableRules: { readonly [variable: string]: Rule } = {
   RAIA_MEMORY_USAGE_THRESHOLD: share,
   RAIA_RECORD_REF_CREATION_SITES: oneOf("0", "1"),
   RAIA_TMPDIR: anyText,
+  RAIA_WARN_UNHANDLED_ERRORS: oneOf("0", "1"),
 };
 
 /** What Raia tells its own processes. A program that a worker starts inherits them. */
@@ -65,6 +66,11 @@ function readVariable(env: Variables, name: string): unknown {
 /** @throws {RaiaError} INVALID_OPTION */
 export function modeOf(env: Variables): Mode | undefined {
   return readVariable(env, "RAIA_MODE") as Mode | undefined;
+}
+
+/** Whether errors are told of that nobody looked at. @throws {RaiaError} INVALID_OPTION */
+export function warnsUnhandledOf(env: Variables): boolean {
+  return readVariable(env, "RAIA_WARN_UNHANDLED_ERRORS") !== "0";
 }
 
 /** Share of memory above which a worker is ended. @throws {RaiaError} INVALID_OPTION */

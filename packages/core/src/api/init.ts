@@ -28,6 +28,8 @@ export interface DriverOptions extends ResourceOptions {
   readonly mode?: "processes" | "inProcess" | undefined;
   /** Whether what workers print is shown here. Default true. */
   readonly logToDriver?: boolean | undefined;
+  /** Whether a line on standard error tells of a call that failed when nobody can look at its error any more. Default true. */
+  readonly warnUnhandledErrors?: boolean | undefined;
 }
 
 /** This process as a member of a cluster. */

@@ -106,6 +106,7 @@ const rules = {
     objectStoreMemory: whole(MIN_STORE_BYTES, MAX_STORE_BYTES),
     spillDirectory: text,
     logToDriver: truth,
+    warnUnhandledErrors: truth,
     ignoreReinitError: truth,
     runtimeEnv,
     mode: oneOf("processes", "inProcess"),

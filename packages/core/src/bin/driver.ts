@@ -1,4 +1,5 @@
 /** Makes this process a driver: joins a cluster or starts one that goes with it. */
+import { unhandledPrinter } from "./unhandled-printer.ts";
 import { enableCompileCache } from "node:module";
 import { realClock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
@@ -109,6 +110,7 @@ function startLocal(options: DriverOptions): Place {
     objectStoreMemory,
     spillDirectory,
     logToDriver: _log,
+    warnUnhandledErrors: _warn,
     mode: _mode,
     ...resources
   } = options;
@@ -171,6 +173,7 @@ function newRuntime(
       if (options.logToDriver === false) return;
       (stream === "stdout" ? process.stdout : process.stderr).write(`${lines.join("\n")}\n`);
     },
+    showUnhandled: unhandledPrinter(options),
     keepAlive: (isNeeded) => alive.set(isNeeded),
     nodeLost: (reason) => lost(new RaiaError("CLUSTER_LOST", { reason })),
   });

@@ -1,5 +1,6 @@
 /** `init({ mode: "inProcess" })`: this process is driver, head and workers at once. */
 import { enableCompileCache } from "node:module";
+import { unhandledPrinter } from "./unhandled-printer.ts";
 import type { Driver, DriverOptions } from "../api/init.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
 import { realClock } from "../base/clock.ts";
@@ -33,6 +34,7 @@ export function startInProcess(options: DriverOptions): Driver {
     objectStoreMemory,
     spillDirectory,
     logToDriver: _log,
+    warnUnhandledErrors: _warn,
     mode: _mode,
     ...asked
   } = options;
@@ -67,6 +69,7 @@ export function startInProcess(options: DriverOptions): Driver {
     openArena: ({ arenaSlot }) => (world as World).openArena(arenaSlot),
     openSpillDisk: () => (world as World).disk,
     showOutput: () => {},
+    showUnhandled: unhandledPrinter(options),
     keepAlive: (isNeeded) => alive.set(runtime, isNeeded),
     nodeLost: () => {},
   });

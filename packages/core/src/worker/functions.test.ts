@@ -37,6 +37,7 @@ function process(): { finalizers: ToldFinalizers; table: ReferenceTable; functio
     removeBorrows: nothing,
     sharedChanged: nothing,
     abandoned: nothing,
+    unhandled: nothing,
   };
   // Nobody gets a value here.
   table.connect(effects, {} as ObjectReader);

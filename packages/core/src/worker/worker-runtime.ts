@@ -3,12 +3,13 @@
  * it. Nothing else constructs them, and nothing is decided here.
  */
 import type { Clock } from "../base/clock.ts";
+import { RaiaError } from "../base/errors.ts";
 import type { Finalizers } from "../base/finalizers.ts";
 import { type Random, realRandom } from "../base/random.ts";
 import { Spinner } from "../base/spinner.ts";
 import type { WorkerDemand } from "../messages/common.ts";
 import { ownerService } from "../messages/owners.ts";
-import { reviveError } from "../values/error-codec.ts";
+import { readError, reviveError } from "../values/error-codec.ts";
 import type { EndCode } from "./calls/call.ts";
 import type { Connection, Identity } from "../wire/connection.ts";
 import { Endpoint } from "../wire/endpoint.ts";
@@ -21,13 +22,15 @@ import { CallResults } from "./calls/call-results.ts";
 import { type ClusterAddresses, ClusterLink, type NewJob, type Registered } from "./cluster-link.ts";
 import { ClusterState } from "./state/cluster-state.ts";
 import { EventReporter } from "./state/event-reporter.ts";
+import { UnhandledErrors } from "./state/unhandled-errors.ts";
 import { EventRing, eventKind } from "./state/event-ring.ts";
 import { Executor } from "./execution/executor.ts";
 import { type FunctionCodec, FunctionTable } from "./functions.ts";
 import { HostServer } from "./execution/host-server.ts";
 import { Bequests } from "./ownership/bequests.ts";
 import { ObjectExplainer } from "./ownership/object-explainer.ts";
-import { ObjectReader } from "./objects/object-reader.ts";
+import { type Failure, ObjectReader } from "./objects/object-reader.ts";
+import { objectState } from "./objects/object-entry.ts";
 import { ObjectWriter } from "./objects/object-writer.ts";
 import { OwnerClient } from "./ownership/owner-client.ts";
 import { OwnerServer } from "./ownership/owner-server.ts";
@@ -60,6 +63,8 @@ export interface RuntimeDependencies extends StoreOpenerDependencies {
   readonly spinMs?: number;
   /** Lines that workers of this job printed. */
   showOutput(stream: "stdout" | "stderr", lines: readonly string[]): void;
+  /** Shows a line about a failure that nobody looked at. Absent: none is shown. */
+  showUnhandled?: ((line: string) => void) | undefined;
   /** Whether work is under way that the process must stay alive for. */
   keepAlive(isNeeded: boolean): void;
   /** The node is gone: nothing can go on. */
@@ -110,13 +115,15 @@ export class WorkerRuntime {
   readonly #submitter: TaskSubmitter;
   readonly #executor: Executor;
   readonly #ownerServer: OwnerServer;
+  readonly #unhandled: UnhandledErrors | undefined;
   /** Of functions with `maxCalls`; each entry stands for code that is loaded here, so there are few. */
   readonly #callCounts = new Map<string, number>();
   #tasks: TaskServer | undefined;
 
   constructor(deps: RuntimeDependencies) {
-    const { kind, identity, clock, finalizers } = deps;
+    const { kind, identity, clock, finalizers, showUnhandled } = deps;
     this.#deps = deps;
+    this.#unhandled = showUnhandled === undefined ? undefined : new UnhandledErrors(clock, showUnhandled);
     this.kind = kind;
     this.pid = identity.pid;
     this.clock = clock;
@@ -342,6 +349,13 @@ export class WorkerRuntime {
         if (owns) node.flush();
       },
       abandoned: () => {},
+      unhandled: ({ site, state, payload }) => {
+        if (this.#unhandled === undefined || this.cluster.isLeaving) return;
+        const failure = payload as Failure;
+        const error =
+          state === objectState.error ? readError(payload as Uint8Array, this.hooks).value : new RaiaError(failure.code, failure.facts);
+        this.#unhandled.add(site, error);
+      },
     };
   }
 

@@ -6,7 +6,7 @@ import { testCluster } from "@raia/testing/fixtures/cluster";
 import { eventually } from "@raia/testing/fixtures/eventually";
 import { isAlive } from "@raia/testing/fixtures/is-alive";
 import { isRaised, note, notes, raise, spinUntilRaised, whenNoted, whenRaised } from "@raia/testing/fixtures/signals";
-import { cancel, get, listTasks, listWorkers, type RaiaError, remote, runtimeContext } from "../../src/index.ts";
+import { cancel, explain, get, listTasks, listWorkers, map, type RaiaError, remote, runtimeContext, wait } from "../../src/index.ts";
 
 const cluster = testCluster();
 
@@ -302,6 +302,42 @@ describe("cancelling", () => {
     await assert.rejects(get(work.options({ signal: controller.signal }).remote(late)), { code: "TASK_CANCELLED" });
     assert.equal(isRaised(late), false);
   });
+});
+
+test("an error that nobody looks at is told of when its last reference goes, and no other", async (t) => {
+  const lines: string[] = [];
+  t.mock.method(process.stderr, "write", (text: unknown) => {
+    lines.push(String(text));
+    return true;
+  });
+  const unlucky = remote(function unlucky(): number {
+    throw new RangeError("as meant");
+  });
+  const same = remote((x: number) => x);
+  const waits = remote(() => new Promise((resolve) => runtimeContext().signal.addEventListener("abort", resolve)));
+  {
+    using got = unlucky.remote();
+    await assert.rejects(get(got), RangeError);
+    using waited = unlucky.remote();
+    await wait([waited]);
+    using source = unlucky.remote();
+    using dependent = same.remote(source);
+    using cancelled = waits.remote();
+    cancel(cancelled);
+    using first = unlucky.remote();
+    using second = unlucky.remote();
+    await assert.rejects(get([first, second]), RangeError);
+    await assert.rejects(get(dependent), RangeError);
+    await assert.rejects(map([1, 2, 3], (item) => assert.equal(item, 0)).next());
+    assert.ok(await eventually(async () => (await explain(second)).state === "failed", 5000));
+  }
+  assert.equal(lines.join(""), "");
+
+  const ref = unlucky.remote();
+  assert.ok(await eventually(async () => (await explain(ref)).state === "failed", 5000));
+  ref[Symbol.dispose]();
+  assert.equal(lines.length, 1, lines.join(""));
+  assert.match(lines[0] as string, /^raia: unlucky failed, and nobody looked at its error: RangeError: as meant \(/);
 });
 
 describe("the reason of an abort", () => {

@@ -48,6 +48,7 @@ export class CallResults {
     }
     call.moveTo(callState.settled);
     const kind = status & ~HAS_REFS;
+    const isAwaited = call.entry.waiters !== undefined;
     if (call.stream !== undefined) this.#endStream(call, status, bytes, start, end);
     else if (kind === resultStatus.returns) this.#settleReturns(call, bytes, start, end, origin);
     else if (call.returns !== undefined) for (const entry of call.returns) this.#settleEntry(entry, status, bytes, start, end, origin);
@@ -55,6 +56,7 @@ export class CallResults {
     // Of several results, some may have been stored before another could not be sent.
     const isPartial = kind === resultStatus.failure && call.returns !== undefined;
     if (call.attempt > 0 || isPartial) this.freeUnreported(call);
+    if (call.entry.state >= objectState.error && !isAwaited) this.#failedUnseen(call);
     this.#release(call, false);
   }
 
@@ -79,14 +81,22 @@ export class CallResults {
   failLike(call: Call, entry: ObjectEntry): void {
     if (call.isSettled) return;
     call.moveTo(callState.settled);
+    this.#table.unseen.looked(entry);
     this.#settleAll(call, entry.state, entry.payload);
   }
 
   #settleAll(call: Call, state: number, payload: unknown): void {
+    const isAwaited = call.entry.waiters !== undefined;
     if (call.stream !== undefined) this.#failStream(call, state, payload);
     for (const entry of call.returns ?? [call.entry]) if (!entry.isSettled) entry.settle(state, payload);
     if (call.attempt > 0) this.freeUnreported(call);
+    if (!isAwaited) this.#failedUnseen(call);
     this.#release(call, true);
+  }
+
+  /** Of a call with several results one says it for all: who looks at any of them has seen it, and that is not followed up. */
+  #failedUnseen(call: Call): void {
+    if (call.returns === undefined && call.stream === undefined) this.#table.unseen.failed(call.entry);
   }
 
   /** One more item of a stream. */

@@ -104,7 +104,10 @@ export class ObjectReader {
       if (late !== undefined) this.#waited(late, startMs, this.#clock.nowMs());
       // One that failed ends the wait though others are still open.
       const failed = entries.find((entry) => entry.state >= objectState.error);
-      if (failed !== undefined) await this.#read(failed);
+      if (failed !== undefined) {
+        for (const entry of entries) this.#table.unseen.looked(entry);
+        await this.#read(failed);
+      }
       const values: unknown[] = new Array(entries.length);
       for (let i = 0; i < entries.length; i++) {
         const value = this.#read(entries[i] as ObjectEntry);
@@ -199,6 +202,7 @@ export class ObjectReader {
   async wait(entries: readonly ObjectEntry[], options: WaitOptions): Promise<void> {
     checkWaitOptions("wait", options);
     let missing = options.numReturns ?? 1;
+    for (const entry of entries) if (entry.isSettled) this.#table.unseen.looked(entry);
     for (let i = 0; i < entries.length && missing > 0; i++) if ((entries[i] as ObjectEntry).isSettled) missing--;
     if (missing === 0) return;
     const waits = this.#enterWait([]);
@@ -323,6 +327,7 @@ export class ObjectReader {
   }
 
   async #throw(entry: ObjectEntry): Promise<never> {
+    this.#table.unseen.looked(entry);
     if (entry.state === objectState.error) throw this.#reviveError(entry.payload as Uint8Array, callerFrames());
     const failure = entry.payload as Failure;
     const cause = failure.errorBytes === undefined ? failure.cause : this.#reviveError(failure.errorBytes, "");

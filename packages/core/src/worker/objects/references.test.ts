@@ -39,6 +39,7 @@ function newProcess(workerId: string) {
       removeBorrows: (owner, sequences) => void said.push(`remove ${owner.workerId} ${sequences.join(",")}`),
       sharedChanged: () => {},
       abandoned: () => {},
+      unhandled: () => {},
     },
     reader,
   );

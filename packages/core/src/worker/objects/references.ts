@@ -13,6 +13,7 @@ import { IdleCollector } from "./idle-collector.ts";
 import { type BorrowEffects, Borrows } from "./borrows.ts";
 import { ObjectEntry, objectState } from "./object-entry.ts";
 import { ObjectRef } from "./object-ref.ts";
+import { UnseenFailures } from "./unseen-failures.ts";
 import type { ObjectReader } from "./object-reader.ts";
 
 /** What the table asks of the rest of the process. */
@@ -23,6 +24,8 @@ export interface ReferenceEffects extends BorrowEffects {
   sharedChanged(owns: boolean): void;
   /** An owned object nobody needs any more was still to be computed. */
   abandoned(entry: ObjectEntry): void;
+  /** Nobody will ever look at why this failed. */
+  unhandled(entry: ObjectEntry): void;
 }
 
 /** How long refs stay held whose connection was lost on the way. */
@@ -33,6 +36,7 @@ export class ReferenceTable {
   readonly finalizers: Finalizers;
   readonly #idle: IdleCollector;
   readonly #clock: Clock;
+  readonly unseen = new UnseenFailures((entry) => this.#need().unhandled(entry));
   readonly #exported = new Map<number, ObjectEntry>();
   readonly #handleKind: FinalizerKind<ObjectEntry> = { dispose: (entry) => this.#handleCollected(entry) };
   #effects: ReferenceEffects | undefined;
@@ -197,6 +201,7 @@ export class ReferenceTable {
     entry.next = undefined;
     if (isWithNode(entry)) this.#need().freeStored(this.idOf(entry), entry);
     else if (entry.state === objectState.pending) this.#need().abandoned(entry);
+    else if (entry.state >= objectState.error) this.unseen.gone(entry);
     entry.payload = undefined;
   }
 
@@ -219,6 +224,7 @@ export class ReferenceTable {
    */
   free(entry: ObjectEntry): void {
     if (entry.owner !== undefined || entry.gone) return;
+    this.unseen.looked(entry);
     if (isWithNode(entry)) this.#need().freeStored(this.idOf(entry), entry);
     else if (entry.state === objectState.pending) this.#need().abandoned(entry);
     if (entry.holds === 0 && !isBorrowed(entry)) this.#releaseNested(entry);
