@@ -49,10 +49,11 @@ export {
   timeline,
 } from "./api/state.ts";
 export { registerCodec } from "./values/class-registry.ts";
-export { type GetOptions, ObjectRef } from "./worker/objects/object-ref.ts";
-export { ObjectRefStream } from "./worker/objects/object-stream.ts";
+export { ObjectRef } from "./worker/objects/object-ref.ts";
+export type { GetOptions } from "./worker/objects/wait-options.ts";
+export { ObjectRefStream } from "./worker/calls/object-stream.ts";
 export type { ActorState, JobState, NodeState, StoreUsage, WorkerState } from "./worker/state/cluster-state.ts";
 export type { TraceEvent } from "./worker/state/chrome-trace.ts";
-export type { Explanation } from "./worker/ownership/object-explainer.ts";
+export type { Explanation } from "./worker/state/explanation.ts";
 export type { ObjectState, TaskState } from "./worker/state/state-rows.ts";
 export type { SendableProblem, SendableReport } from "./worker/objects/sendable-report.ts";

@@ -22,5 +22,6 @@ export { CallResults } from "./worker/calls/call-results.ts";
 export type { FunctionCodec } from "./worker/functions.ts";
 export { ObjectEntry } from "./worker/objects/object-entry.ts";
 export { ReferenceTable } from "./worker/objects/references.ts";
-export { currentContext, currentRuntime, runInContext, setProcessRuntime, type TaskContext } from "./worker/task-context.ts";
+export { currentRuntime, setProcessRuntime } from "./worker/current-runtime.ts";
+export { currentContext, runInContext, type TaskContext } from "./worker/task-context.ts";
 export type { WorkerRuntime } from "./worker/worker-runtime.ts";

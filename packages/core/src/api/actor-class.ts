@@ -9,7 +9,7 @@ import { brand } from "../worker/objects/object-ref.ts";
 import type { RemoteHandle } from "../worker/execution/remote-values.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { type HandleShape, packShape, unpackShape } from "../worker/calls/handle-shape.ts";
-import { currentRuntime } from "../worker/task-context.ts";
+import { currentRuntime } from "../worker/current-runtime.ts";
 import { checkCallOptions } from "./call-options.ts";
 import { checkMethodNames, generatorMethodsOf } from "./class-methods.ts";
 import { needRuntime } from "./init.ts";

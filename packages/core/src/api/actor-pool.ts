@@ -5,8 +5,8 @@
 import { type Clock, realClock } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
 import { RaiaError } from "../base/errors.ts";
-import { type GetOptions, ObjectRef } from "../worker/objects/object-ref.ts";
-import { checkWaitOptions } from "../worker/objects/wait-options.ts";
+import { ObjectRef } from "../worker/objects/object-ref.ts";
+import { checkWaitOptions, type GetOptions } from "../worker/objects/wait-options.ts";
 import { refuseOptions } from "./call-options.ts";
 import { MAX_POOL_PENDING } from "./limits.ts";
 import { wait } from "./objects.ts";

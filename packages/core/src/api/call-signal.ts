@@ -1,6 +1,6 @@
 /** The option `signal`: one AbortSignal that cancels calls, and holds none of them once they are settled. */
 import { ObjectRef } from "../worker/objects/object-ref.ts";
-import { ObjectRefStream } from "../worker/objects/object-stream.ts";
+import { ObjectRefStream } from "../worker/calls/object-stream.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 
 /** @param submitted what `.remote()` gives: a ref, several of one call, or a stream */

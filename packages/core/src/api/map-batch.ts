@@ -1,5 +1,6 @@
 /** What a task of `map` does, in its worker: one function over a few items, one after another. */
 import { assert } from "../base/assert.ts";
+import { currentRuntime } from "../worker/current-runtime.ts";
 import { currentContext } from "../worker/task-context.ts";
 import { encodeThrown, reviveThrown } from "../worker/thrown.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
@@ -50,10 +51,9 @@ export async function runBatch(fn: (item: unknown) => unknown, items: readonly u
 }
 
 function encoded(reason: unknown): Uint8Array {
-  const context = currentContext();
-  assert(context !== undefined, "a batch runs in a task");
-  const { runtime, name } = context;
-  return encodeThrown(reason, runtime.hooks, { task: name, pid: runtime.pid, node: runtime.cluster.nodeId });
+  const [context, runtime] = [currentContext(), currentRuntime()];
+  assert(context !== undefined && runtime !== undefined, "a batch runs in a task");
+  return encodeThrown(reason, runtime.hooks, { task: context.name, pid: runtime.pid, node: runtime.cluster.nodeId });
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -1,10 +1,9 @@
 /** put, get, wait, free, cancel. */
 import { RaiaError } from "../base/errors.ts";
 import type { ObjectEntry } from "../worker/objects/object-entry.ts";
-import type { WaitOptions } from "../worker/objects/object-reader.ts";
-import { type GetOptions, ObjectRef } from "../worker/objects/object-ref.ts";
-import { ObjectRefStream } from "../worker/objects/object-stream.ts";
-import { checkWaitOptions } from "../worker/objects/wait-options.ts";
+import { ObjectRef } from "../worker/objects/object-ref.ts";
+import { ObjectRefStream } from "../worker/calls/object-stream.ts";
+import { checkWaitOptions, type GetOptions, type WaitOptions } from "../worker/objects/wait-options.ts";
 import { checkCallOptions, refuseOptions } from "./call-options.ts";
 import { creationSite } from "./creation-site.ts";
 import { existingRuntime, needRuntime } from "./init.ts";

@@ -3,7 +3,8 @@
  * the same queue, first in, first out.
  */
 import { RaiaError } from "../base/errors.ts";
-import { brand, type GetOptions, type ObjectRef } from "../worker/objects/object-ref.ts";
+import { brand, type ObjectRef } from "../worker/objects/object-ref.ts";
+import type { GetOptions } from "../worker/objects/wait-options.ts";
 import { kill } from "./actor-class.ts";
 import { MAX_QUEUE_ITEMS, MAX_QUEUE_WAITERS } from "./limits.ts";
 import { checkCallOptions } from "./call-options.ts";

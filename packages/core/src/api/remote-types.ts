@@ -4,7 +4,7 @@
  * TypeScript does not infer through: give them, as in `remote(identity<number>)`.
  */
 import type { brand, ObjectRef } from "../worker/objects/object-ref.ts";
-import type { ObjectRefStream } from "../worker/objects/object-stream.ts";
+import type { ObjectRefStream } from "../worker/calls/object-stream.ts";
 import type { ActorOptions, MethodOptions, MethodsOptions, NumReturns, TaskOptions } from "./option-types.ts";
 import type { AnyFunction, RemoteCallable, Unsendable } from "./sendable.ts";
 

@@ -11,12 +11,12 @@ import { type MadeQueue, type Queue, queueOf } from "./queue.ts";
 import { RemoteFunctionHandle } from "./remote-function.ts";
 
 export function installRemoteValues(runtime: WorkerRuntime): void {
-  addRemoteCodec(runtime.hooks, runtime, "function", {
+  addRemoteCodec(runtime.hooks, "function", {
     open: (value) => RemoteFunctionHandle.open(value),
     make: ({ source, options }) => new RemoteFunctionHandle(source, options),
     export: (value) => RemoteFunctionHandle.codeOf(value).in(runtime),
   });
-  addRemoteCodec(runtime.hooks, runtime, "class", {
+  addRemoteCodec(runtime.hooks, "class", {
     open: (value) => ActorClassHandle.open(value),
     make: ({ source, options }) => new ActorClassHandle(source, options),
     export: (value) => ActorClassHandle.codeOf(value).in(runtime),

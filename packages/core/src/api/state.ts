@@ -1,7 +1,7 @@
 /** What the cluster is doing, for programs. */
 import type { ActorState, JobState, Limited, NodeState, StoreUsage, WorkerState } from "../worker/state/cluster-state.ts";
 import type { TraceEvent } from "../worker/state/chrome-trace.ts";
-import type { Explanation } from "../worker/ownership/object-explainer.ts";
+import type { Explanation } from "../worker/state/explanation.ts";
 import { ObjectRef } from "../worker/objects/object-ref.ts";
 import type { ObjectState, TaskState } from "../worker/state/state-rows.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";

@@ -18,7 +18,7 @@ import { installRemoteValues } from "../api/remote-value-codecs.ts";
 import { enableYoungCollection } from "./young-collection.ts";
 import { printAtOnce } from "./output-at-once.ts";
 import { printThroughProcess } from "./thread-output.ts";
-import { setProcessRuntime } from "../worker/task-context.ts";
+import { setProcessRuntime } from "../worker/current-runtime.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
 
 const SIGKILL = 9;

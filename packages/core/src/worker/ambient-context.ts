@@ -3,16 +3,13 @@
  * among them. A process that has not registered a storage hands its value on to the calls that it makes itself.
  */
 import { RaiaError } from "../base/errors.ts";
-import { currentContext } from "./task-context.ts";
+import { type Ambient, currentContext } from "./task-context.ts";
 
 /** Where one of these values is kept; every AsyncLocalStorage is one. */
 export interface ContextCarrier {
   getStore(): unknown;
   run<R>(value: never, fn: () => R): R;
 }
-
-/** Values by the ids of their storages. */
-export type Ambient = { readonly [id: string]: unknown };
 
 /** Each is asked at every call. */
 const MAX_CARRIERS = 64;

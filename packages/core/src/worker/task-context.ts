@@ -4,9 +4,10 @@
  */
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import type { Accelerators } from "../messages/common.ts";
-import type { Cancellation } from "./calls/cancellation.ts";
-import type { Ambient } from "./ambient-context.ts";
-import type { WorkerRuntime } from "./worker-runtime.ts";
+import type { Cancellation } from "./cancellation.ts";
+
+/** What travels with a call besides its arguments: values by the ids of their storages (ambient-context.ts). */
+export type Ambient = { readonly [id: string]: unknown };
 
 /** The part of a lease or an actor call that waits as one: while it waits, its CPU is free. */
 export interface WaitScope {
@@ -16,7 +17,8 @@ export interface WaitScope {
 }
 
 export interface TaskContext {
-  readonly runtime: WorkerRuntime;
+  /** Of the process that runs it (current-runtime.ts). */
+  readonly runtime: object;
   readonly taskId: string;
   readonly name: string;
   readonly attempt: number;
@@ -26,7 +28,6 @@ export interface TaskContext {
   readonly accelerators: Accelerators;
   readonly actor: { readonly actorId: string; readonly name: string; readonly isSerial: boolean; readonly restarts: number } | undefined;
   readonly waits: WaitScope;
-  /** What came with the call besides its arguments. */
   readonly ambient: Ambient | undefined;
   /** Aborted by cancellation. Made when it is first asked for. */
   readonly signal: AbortSignal;
@@ -57,15 +58,4 @@ function enter(context: TaskContext, fn: UserFunction, self: unknown, args: unkn
 
 export function currentContext(): TaskContext | undefined {
   return storage.getStore();
-}
-
-let processRuntime: WorkerRuntime | undefined;
-
-/** The runtime of this process; code of a task sees the one that runs it. */
-export function currentRuntime(): WorkerRuntime | undefined {
-  return storage.getStore()?.runtime ?? processRuntime;
-}
-
-export function setProcessRuntime(runtime: WorkerRuntime | undefined): void {
-  processRuntime = runtime;
 }

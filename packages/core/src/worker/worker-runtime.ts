@@ -148,7 +148,9 @@ export class WorkerRuntime {
 
     this.#opener = new StoreOpener(deps, this.cluster);
     const store = new StoreAdapter(self, () => this.#opener.open(), clock, finalizers);
-    this.objects = new ObjectWriter(this.table, this.hooks, store, this.cluster, this.#owners);
+    this.objects = new ObjectWriter(this.table, this.hooks, store, this.cluster, (owner, sequence) =>
+      this.#owners.tell(owner, (client) => client.freeOwned({ sequences: [sequence] })),
+    );
     this.reader = this.#newReader(store);
     this.hooks.useCaptureStore({
       put: (bytes) => this.objects.putEntry(bytes, "captured bytes"),
@@ -170,9 +172,9 @@ export class WorkerRuntime {
       writer,
       results,
       submitter,
-      owners: this.#owners,
       events,
       clock,
+      cancelAtOwner: (owner, request) => this.#owners.tell(owner, (client) => client.cancelOwned(request)),
       keepAlive,
     });
     this.actors = new ActorDirectory({ cluster, table, reader, writer, results, links: this.#links, clock });

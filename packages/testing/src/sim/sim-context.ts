@@ -1,5 +1,5 @@
 /** What the user code of a simulation reaches beside the API: the clock of its process, its collector, a book of what ran. */
-import { type Clock, currentContext } from "@raia/core/internal";
+import { type Clock, currentRuntime } from "@raia/core/internal";
 import type { SimCounts } from "./sim-counts.ts";
 import type { SimFinalizers } from "./sim-finalizers.ts";
 
@@ -30,6 +30,6 @@ export function simContext(): SimContext {
 
 /** Sleeps on the clock of the process that asks; one that was killed never wakes. */
 export function simSleep(delayMs: number): Promise<void> {
-  const clock = currentContext()?.runtime.clock ?? simContext().clock;
+  const clock = currentRuntime()?.clock ?? simContext().clock;
   return new Promise((resolve) => clock.after(delayMs, resolve));
 }

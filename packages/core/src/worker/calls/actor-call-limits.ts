@@ -4,7 +4,7 @@
  */
 import { type Clock, type Timer, whenHeard } from "../../base/clock.ts";
 import type { Call, CallSlotHolder } from "./call.ts";
-import { outOfTime } from "./cancellation.ts";
+import { outOfTime } from "../cancellation.ts";
 import type { CallResults } from "./call-results.ts";
 
 export class ActorCallLimits {

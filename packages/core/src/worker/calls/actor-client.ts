@@ -8,7 +8,7 @@ import { Deque } from "../../base/deque.ts";
 import type { ErrorCode, Facts } from "../../base/errors.ts";
 import type { ActorView as ActorViewType } from "../../messages/control.ts";
 import { callState } from "./call-life.ts";
-import type { Cancellation } from "./cancellation.ts";
+import type { Cancellation } from "../cancellation.ts";
 import type { ActorCallLimits } from "./actor-call-limits.ts";
 import type { Call, CallFailure, CallSlotHolder, CallTarget, EndCode } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";

@@ -13,7 +13,7 @@ import { ByteWriter } from "../../base/byte-writer.ts";
 import { RaiaError } from "../../base/errors.ts";
 import { encodeValue, packValue, tryEncodeSmall } from "../../values/value-codec.ts";
 import { packPlain } from "../../wire/plain-codec.ts";
-import type { Ambient } from "../ambient-context.ts";
+import type { Ambient } from "../task-context.ts";
 import type { Call, Dependency } from "./call.ts";
 import { MAX_INLINE_BYTES, type ObjectEntry, objectState, type StoredAt } from "../objects/object-entry.ts";
 import { ObjectRef } from "../objects/object-ref.ts";

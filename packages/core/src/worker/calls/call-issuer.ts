@@ -5,7 +5,9 @@
 import type { Clock } from "../../base/clock.ts";
 import { RaiaError } from "../../base/errors.ts";
 import { shapeKey } from "../../base/resources.ts";
-import type { WorkerDemand } from "../../messages/common.ts";
+import type { OwnerAddress, WorkerDemand } from "../../messages/common.ts";
+import type { CancelOwned } from "../../messages/owners.ts";
+import type { Infer } from "../../wire/schema.ts";
 import type { ActorClient } from "./actor-client.ts";
 import { ambientOfCall } from "../ambient-context.ts";
 import type { ArgumentWriter, EncodedArguments } from "./call-arguments.ts";
@@ -14,8 +16,7 @@ import { Call, type CallTemplate } from "./call.ts";
 import { type ClusterLink, joinFailure } from "../cluster-link.ts";
 import { type EventRing, eventKind } from "../state/event-ring.ts";
 import type { ObjectEntry } from "../objects/object-entry.ts";
-import { ObjectRefStream } from "../objects/object-stream.ts";
-import type { OwnerClient } from "../ownership/owner-client.ts";
+import { ObjectRefStream } from "./object-stream.ts";
 import type { ReferenceTable } from "../objects/references.ts";
 import type { Shape } from "./shape.ts";
 import { StreamState } from "../objects/stream-state.ts";
@@ -37,9 +38,10 @@ export interface CallIssuerDependencies {
   readonly writer: ArgumentWriter;
   readonly results: CallResults;
   readonly submitter: TaskSubmitter;
-  readonly owners: OwnerClient;
   readonly events: EventRing;
   readonly clock: Clock;
+  /** Asks an owner to cancel what makes an object of its. */
+  cancelAtOwner(owner: OwnerAddress, request: Infer<typeof CancelOwned>): void;
   /** Whether work is under way that the process must stay alive for. */
   keepAlive(isNeeded: boolean): void;
 }
@@ -146,7 +148,7 @@ export class CallIssuer {
         });
       this.#submitter.cancel(task, { force, recursive, reason: encoded });
     } else if (owner !== undefined && !entry.isSettled) {
-      this.#deps.owners.tell(owner, (client) => client.cancelOwned({ sequence, force, recursive, reason: encoded?.bytes }));
+      this.#deps.cancelAtOwner(owner, { sequence, force, recursive, reason: encoded?.bytes });
     }
   }
 

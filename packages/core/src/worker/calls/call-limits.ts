@@ -1,7 +1,7 @@
 /** How calls end before they are done: cancelled, too long in the queue, too long at work. */
 import { type Clock, whenHeard } from "../../base/clock.ts";
 import type { Call } from "./call.ts";
-import { type Cancellation, outOfTime } from "./cancellation.ts";
+import { type Cancellation, outOfTime } from "../cancellation.ts";
 import type { CallResults } from "./call-results.ts";
 import { LeaseChannel } from "./lease-channel.ts";
 

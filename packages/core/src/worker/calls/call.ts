@@ -5,7 +5,7 @@
  */
 import type { ErrorCode, Facts } from "../../base/errors.ts";
 import { AssertionError } from "../../base/assert.ts";
-import type { Cancellation } from "./cancellation.ts";
+import type { Cancellation } from "../cancellation.ts";
 import { callState, canMove, type CallState } from "./call-life.ts";
 import type { Infer } from "../../wire/schema.ts";
 import type { DefineTemplate } from "../../messages/tasks.ts";

@@ -8,7 +8,7 @@ import { claimRecall, claimStart, hasStarted, latestGeneration, nextGeneration, 
 import type { DeathCause } from "../../messages/common.ts";
 import type { LeaseReply } from "../../messages/leases.ts";
 import { callState } from "./call-life.ts";
-import type { Cancellation } from "./cancellation.ts";
+import type { Cancellation } from "../cancellation.ts";
 import type { Call, CallSlotHolder, Whereabouts } from "./call.ts";
 import type { CallResults, ResultOrigin } from "./call-results.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";

@@ -13,7 +13,7 @@ import { callState } from "./call-life.ts";
 import type { Call, CallSlotHolder, EndCode } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults } from "./call-results.ts";
-import type { Cancellation } from "./cancellation.ts";
+import type { Cancellation } from "../cancellation.ts";
 import { CallLimits } from "./call-limits.ts";
 import { CallReadiness } from "./call-readiness.ts";
 import { LeaseChannel, type LeaseEvents } from "./lease-channel.ts";

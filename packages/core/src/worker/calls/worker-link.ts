@@ -7,7 +7,7 @@ import { type OpenChannel, RESULT_TAG, STREAM_ITEM_TAG, workerEvents, workerServ
 import type { Connection } from "../../wire/connection.ts";
 import type { Client } from "../../wire/service.ts";
 import type { Spinner } from "../../base/spinner.ts";
-import type { Cancellation } from "./cancellation.ts";
+import type { Cancellation } from "../cancellation.ts";
 import type { Call, CallTemplate } from "./call.ts";
 import { handoversIn, readResults } from "./task-frames.ts";
 

@@ -7,10 +7,10 @@ import { Deque } from "../../base/deque.ts";
 import { RaiaError } from "../../base/errors.ts";
 import type { Accelerators } from "../../messages/common.ts";
 import type { CallExecution } from "./call-execution.ts";
+import type { ExecutionRuntime } from "./execution-runtime.ts";
 import type { Executor } from "./executor.ts";
 import type { AnyFunction } from "../functions.ts";
 import { runInContext, type TaskContext, type WaitScope } from "../task-context.ts";
-import type { WorkerRuntime } from "../worker-runtime.ts";
 
 export interface ActorOptions {
   readonly actorId: string;
@@ -29,7 +29,7 @@ export interface ActorClass {
 
 /** Surrounds the constructor: it is no call, but may ask where it is, and may submit work. */
 export class ConstructionContext implements TaskContext {
-  readonly runtime: WorkerRuntime;
+  readonly runtime: ExecutionRuntime;
   readonly actor: ActorHost;
   readonly taskId: string;
   readonly name: string;
@@ -40,7 +40,7 @@ export class ConstructionContext implements TaskContext {
   readonly waits: WaitScope = { waitBegan: () => {}, waitEnded: () => undefined };
   readonly signal: AbortSignal = new AbortController().signal;
 
-  constructor(runtime: WorkerRuntime, actor: ActorHost, job: { readonly jobId: string; readonly namespace: string }) {
+  constructor(runtime: ExecutionRuntime, actor: ActorHost, job: { readonly jobId: string; readonly namespace: string }) {
     this.runtime = runtime;
     this.actor = actor;
     this.taskId = actor.actorId;

@@ -6,13 +6,13 @@ import type { Client } from "../../wire/service.ts";
 import type { ActorHost } from "./actor-host.ts";
 import { CallExecution, type CallOrigin, type RunTemplate } from "./call-execution.ts";
 import type { EndedParents } from "./child-calls.ts";
+import type { ExecutionRuntime } from "./execution-runtime.ts";
 import type { Executor } from "./executor.ts";
 import type { WaitScope } from "../task-context.ts";
 import type { Push } from "../calls/task-frames.ts";
-import type { WorkerRuntime } from "../worker-runtime.ts";
 
 export interface ActorRunDependencies {
-  readonly runtime: WorkerRuntime;
+  readonly runtime: ExecutionRuntime;
   readonly connection: Connection;
   readonly events: Client<typeof workerEvents>;
   readonly endedParents: EndedParents;
@@ -24,7 +24,7 @@ export interface ActorRunDependencies {
 const noWaits: WaitScope = { waitBegan: () => {}, waitEnded: () => undefined };
 
 export class ActorRun implements CallOrigin {
-  readonly runtime: WorkerRuntime;
+  readonly runtime: ExecutionRuntime;
   readonly connection: Connection;
   readonly channel: number;
   readonly accelerators: Accelerators = {};

@@ -6,13 +6,11 @@ import type { DefineTemplate } from "../../messages/tasks.ts";
 import type { Connection } from "../../wire/connection.ts";
 import type { Infer } from "../../wire/schema.ts";
 import { type ChildCall, ChildCalls, type EndedParents } from "./child-calls.ts";
-import type { Cancellation } from "../calls/cancellation.ts";
-import type { ActorHost } from "./actor-host.ts";
-import type { Ambient } from "../ambient-context.ts";
+import type { Cancellation } from "../cancellation.ts";
+import type { ExecutionRuntime } from "./execution-runtime.ts";
 import type { AnyFunction } from "../functions.ts";
-import type { TaskContext, WaitScope } from "../task-context.ts";
+import type { Ambient, TaskContext, WaitScope } from "../task-context.ts";
 import type { Push } from "../calls/task-frames.ts";
-import type { WorkerRuntime } from "../worker-runtime.ts";
 
 /** A template as the running side keeps it, with the function once it is loaded. */
 export class RunTemplate {
@@ -26,7 +24,7 @@ export class RunTemplate {
 
 /** What the calls of one channel have in common: where they came from, and what they may use. */
 export interface CallOrigin {
-  readonly runtime: WorkerRuntime;
+  readonly runtime: ExecutionRuntime;
   readonly connection: Connection;
   readonly channel: number;
   readonly accelerators: Accelerators;
@@ -35,6 +33,16 @@ export interface CallOrigin {
   readonly endedParents: EndedParents;
   /** The user's code is entered now. Absent where the owner can see it. */
   began?(execution: CallExecution): void;
+  /** The call has ended later than its start. */
+  ended(execution: CallExecution): void;
+}
+
+/** The actor whose method is called. */
+export interface CallHost extends NonNullable<TaskContext["actor"]> {
+  readonly instance: object;
+  readonly resources: Readonly<Record<string, number>>;
+  readonly accelerators: Accelerators;
+  method(name: string | undefined): AnyFunction;
   /** The call has ended later than its start. */
   ended(execution: CallExecution): void;
 }
@@ -52,7 +60,7 @@ class Extras {
 
 export class CallExecution implements TaskContext {
   readonly origin: CallOrigin;
-  readonly host: ActorHost | undefined;
+  readonly host: CallHost | undefined;
   readonly template: RunTemplate;
   readonly slot: number;
   readonly claim: number;
@@ -70,7 +78,7 @@ export class CallExecution implements TaskContext {
   /** @param push is read now: its owner uses it again */
   constructor(
     origin: CallOrigin,
-    host: ActorHost | undefined,
+    host: CallHost | undefined,
     template: RunTemplate,
     push: Push,
     frame: Buffer,
@@ -89,7 +97,7 @@ export class CallExecution implements TaskContext {
     this.argsEnd = argsEnd;
   }
 
-  get runtime(): WorkerRuntime {
+  get runtime(): ExecutionRuntime {
     return this.origin.runtime;
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Cancellation } from "../calls/cancellation.ts";
+import type { Cancellation } from "../cancellation.ts";
 import { ChildCalls, EndedParents } from "./child-calls.ts";
 
 const plain: Cancellation = { force: false, recursive: true };

@@ -1,5 +1,5 @@
 /** The calls that running calls have made and that are still under way, for a recursive cancellation. */
-import type { Cancellation } from "../calls/cancellation.ts";
+import type { Cancellation } from "../cancellation.ts";
 
 export interface ChildCall {
   cancel(cancellation: Cancellation): void;

@@ -5,14 +5,14 @@
 import type { Clock } from "../../base/clock.ts";
 import { type ErrorCode, type Facts, RaiaError } from "../../base/errors.ts";
 import { RESULT_TAG, STREAM_ITEM_TAG } from "../../messages/tasks.ts";
-import { type Ambient, hasCarriers, runWithAmbient } from "../ambient-context.ts";
+import { hasCarriers, runWithAmbient } from "../ambient-context.ts";
 import type { ArgumentReader } from "./argument-reader.ts";
 import { WITH_AMBIENT } from "../calls/call-arguments.ts";
 import type { CallExecution } from "./call-execution.ts";
 import { type EventRing, eventKind } from "../state/event-ring.ts";
 import type { AnyFunction, FunctionTable } from "../functions.ts";
 import type { ResultWriter } from "./result-writer.ts";
-import { callInContext, runInContext } from "../task-context.ts";
+import { type Ambient, callInContext, runInContext } from "../task-context.ts";
 
 /** In a long run of short calls results leave at least this often. */
 const FLUSH_EVERY_MS = 1;

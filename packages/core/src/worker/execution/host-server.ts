@@ -6,19 +6,19 @@ import type { Connection } from "../../wire/connection.ts";
 import type { Infer } from "../../wire/schema.ts";
 import type { Handlers } from "../../wire/service.ts";
 import { type ActorClass, ActorHost, ConstructionContext } from "./actor-host.ts";
+import type { ExecutionRuntime } from "./execution-runtime.ts";
 import type { Executor } from "./executor.ts";
 import { currentContext } from "../task-context.ts";
-import type { WorkerRuntime } from "../worker-runtime.ts";
 import { showDevices } from "./visible-devices.ts";
 
 export class HostServer {
-  readonly #runtime: WorkerRuntime;
+  readonly #runtime: ExecutionRuntime;
   readonly #executor: Executor;
   readonly #clock: Clock;
   readonly #hosts = new Map<string, ActorHost>();
 
   /** @param runtime for the code of a constructor, which may ask where it is and submit work */
-  constructor(runtime: WorkerRuntime, executor: Executor, clock: Clock) {
+  constructor(runtime: ExecutionRuntime, executor: Executor, clock: Clock) {
     this.#runtime = runtime;
     this.#executor = executor;
     this.#clock = clock;

@@ -8,11 +8,11 @@ import type { Connection } from "../../wire/connection.ts";
 import type { Client } from "../../wire/service.ts";
 import { CallExecution, type CallOrigin, type RunTemplate } from "./call-execution.ts";
 import type { EndedParents } from "./child-calls.ts";
+import type { ExecutionRuntime } from "./execution-runtime.ts";
 import type { Executor } from "./executor.ts";
 import type { WaitScope } from "../task-context.ts";
 import { NO_CLAIM, type Push } from "../calls/task-frames.ts";
 import { showDevices } from "./visible-devices.ts";
-import type { WorkerRuntime } from "../worker-runtime.ts";
 
 export interface LeaseRunEffects {
   blocked(leaseIds: readonly string[]): void;
@@ -23,7 +23,7 @@ export interface LeaseRunEffects {
 }
 
 export interface LeaseRunDependencies {
-  readonly runtime: WorkerRuntime;
+  readonly runtime: ExecutionRuntime;
   readonly connection: Connection;
   readonly executor: Executor;
   readonly effects: LeaseRunEffects;
@@ -46,7 +46,7 @@ export interface LentLease {
 const BLOCK_AFTER_MS = 1;
 
 export class LeaseRun implements CallOrigin, WaitScope {
-  readonly runtime: WorkerRuntime;
+  readonly runtime: ExecutionRuntime;
   readonly connection: Connection;
   readonly channel: number;
   readonly accelerators: Accelerators;

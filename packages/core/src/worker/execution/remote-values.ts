@@ -2,7 +2,6 @@
 import { RaiaError } from "../../base/errors.ts";
 import type { AnyFunction } from "../functions.ts";
 import { type EncodeScope, type RuntimeValueHooks } from "../objects/value-hooks.ts";
-import type { WorkerRuntime } from "../worker-runtime.ts";
 
 export interface RemoteHandle {
   /** The function or class; of a handle that came inside a value, it is loaded when it is first called. */
@@ -21,13 +20,13 @@ export interface RemoteHandles {
   open(value: object): RemoteHandle;
   make(handle: RemoteHandle): object;
   /** The code's hash, with the promise that control holds it. */
-  export(value: object, runtime: WorkerRuntime): { hash: string; name: string; traits: Traits; exported: Promise<void> | undefined };
+  export(value: object): { hash: string; name: string; traits: Traits; exported: Promise<void> | undefined };
 }
 
-export function addRemoteCodec(hooks: RuntimeValueHooks, runtime: WorkerRuntime, kind: "function" | "class", handles: RemoteHandles): void {
+export function addRemoteCodec(hooks: RuntimeValueHooks, kind: "function" | "class", handles: RemoteHandles): void {
   hooks.addCodec(kind, {
     replace(value: object, scope: EncodeScope) {
-      const { hash, name, traits, exported } = handles.export(value, runtime);
+      const { hash, name, traits, exported } = handles.export(value);
       if (exported !== undefined) scope.exports.push(exported);
       return { hash, name, traits, options: handles.open(value).options };
     },

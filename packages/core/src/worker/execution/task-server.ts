@@ -14,10 +14,10 @@ import { ActorRun } from "./actor-run.ts";
 import { EndedParents } from "./child-calls.ts";
 import { decodeReason } from "../thrown.ts";
 import { type CallExecution, RunTemplate } from "./call-execution.ts";
+import type { ExecutionRuntime } from "./execution-runtime.ts";
 import type { Executor } from "./executor.ts";
 import { LeaseRun, type LeaseRunDependencies, type LeaseRunEffects } from "./lease-run.ts";
 import { type Push, readPushes } from "../calls/task-frames.ts";
-import type { WorkerRuntime } from "../worker-runtime.ts";
 
 export interface TaskServerEffects extends LeaseRunEffects {
   actorHost(actorId: string): ActorHost | undefined;
@@ -25,7 +25,7 @@ export interface TaskServerEffects extends LeaseRunEffects {
 
 export interface TaskServerDependencies {
   /** What the code of a call finds around it. */
-  readonly runtime: WorkerRuntime;
+  readonly runtime: ExecutionRuntime;
   readonly executor: Executor;
   readonly effects: TaskServerEffects;
   readonly clock: Clock;

@@ -5,8 +5,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { objectIdOf } from "../../base/ids.ts";
 import type { OwnerAddress } from "../../messages/common.ts";
-import { ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
-import type { ReferenceTable } from "./references.ts";
+import { type EntryTable, ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
 
 export interface BorrowEffects {
   /** Tells an owner that this process borrows; resolves when the owner has noted it. Unknown ones are returned. */
@@ -18,7 +17,7 @@ export interface BorrowEffects {
 }
 
 export class Borrows {
-  readonly #table: ReferenceTable;
+  readonly #table: EntryTable;
   readonly #clock: Clock;
   readonly #effects: BorrowEffects;
   readonly #entries = new Map<string, ObjectEntry>();
@@ -28,7 +27,7 @@ export class Borrows {
   readonly #removals = new Map<string, { owner: OwnerAddress; sequences: number[] }>();
   #removalScheduled = false;
 
-  constructor(table: ReferenceTable, clock: Clock, effects: BorrowEffects) {
+  constructor(table: EntryTable, clock: Clock, effects: BorrowEffects) {
     this.#table = table;
     this.#clock = clock;
     this.#effects = effects;

@@ -6,7 +6,7 @@
  * have (borrowers, waiters, nested refs) is absent until it is needed.
  */
 import type { OwnerAddress } from "../../messages/common.ts";
-import type { ReferenceTable } from "./references.ts";
+import type { GetOptions } from "./wait-options.ts";
 
 /** Larger values go to the store; an argument of that size travels as a dependency. */
 export const MAX_INLINE_BYTES = 100 * 1024;
@@ -35,6 +35,22 @@ export interface Waiter {
   settled(entry: ObjectEntry): void;
 }
 
+/** The references of the process that an entry belongs to, as far as whoever has an entry asks them. */
+export interface EntryTable {
+  readonly self: OwnerAddress;
+  readonly reader: EntryReader;
+  idOf(entry: ObjectEntry): string;
+  dropHandle(entry: ObjectEntry): void;
+  holdForHandover(entries: readonly ObjectEntry[]): void;
+}
+
+export interface EntryReader {
+  get(entry: ObjectEntry, options?: GetOptions): Promise<unknown>;
+  /** Begins to ask the owner for what is not here yet. */
+  fetch(entry: ObjectEntry): void;
+  whenStored(entry: ObjectEntry): Promise<void>;
+}
+
 /** What most objects never have. */
 class Extras {
   borrowers: Set<string> | undefined = undefined;
@@ -45,7 +61,7 @@ class Extras {
 }
 
 export class ObjectEntry {
-  readonly table: ReferenceTable;
+  readonly table: EntryTable;
   /** The owner's number for it. */
   readonly sequence: number;
   /** Absent when this process owns it. */
@@ -69,7 +85,7 @@ export class ObjectEntry {
   previous: ObjectEntry | undefined = undefined;
   next: ObjectEntry | undefined = undefined;
 
-  constructor(table: ReferenceTable, sequence: number, owner: OwnerAddress | undefined) {
+  constructor(table: EntryTable, sequence: number, owner: OwnerAddress | undefined) {
     this.table = table;
     this.sequence = sequence;
     this.owner = owner;

@@ -9,11 +9,10 @@ import type { ObjectReply } from "../../messages/owners.ts";
 import { decodeValue, mayHoldRefs } from "../../values/value-codec.ts";
 import type { Infer } from "../../wire/schema.ts";
 import { type ObjectEntry, objectState, type StoredAt, type Waiter } from "./object-entry.ts";
-import type { GetOptions } from "./object-ref.ts";
 import type { ReferenceTable } from "./references.ts";
 import { currentContext, type WaitScope } from "../task-context.ts";
 import type { RuntimeValueHooks } from "./value-hooks.ts";
-import { checkWaitOptions } from "./wait-options.ts";
+import { checkWaitOptions, type GetOptions, type WaitOptions } from "./wait-options.ts";
 
 export interface Failure {
   readonly code: ErrorCode;
@@ -38,14 +37,6 @@ export interface OwnerCalls {
 
 /** Turns an encoded error into what `get` rejects with; `callerStack` has the frames of who waits. */
 export type ErrorReviver = (bytes: Uint8Array, callerStack: string) => unknown;
-
-export interface WaitOptions {
-  /** How many must be ready. Default 1. */
-  readonly numReturns?: number;
-  /** Milliseconds after which what is ready so far is returned. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
 
 /** An owner that has not answered by then waits for the task that makes the object, or does not run its loop. */
 const OWNER_SLOW_MS = 100;

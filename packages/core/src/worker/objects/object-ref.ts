@@ -5,15 +5,10 @@
 import { RaiaError } from "../../base/errors.ts";
 import { objectIdOf } from "../../base/ids.ts";
 import type { ObjectEntry } from "./object-entry.ts";
+import type { GetOptions } from "./wait-options.ts";
 
 /** Marks what Raia itself can send inside values; the same symbol in every copy of the library. */
 export const brand: unique symbol = Symbol.for("raia.brand") as never;
-
-export interface GetOptions {
-  /** Milliseconds after which the wait rejects with GET_TIMEOUT. */
-  readonly timeoutMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 export class ObjectRef<T = unknown> {
   declare readonly valueType?: T;

@@ -1,28 +1,39 @@
 /** Makes objects out of values, and frees them. */
 import { ByteWriter } from "../../base/byte-writer.ts";
 import { type EncodedValue, encodeValue, packValue, tryEncodeSmall } from "../../values/value-codec.ts";
-import type { ClusterLink } from "../cluster-link.ts";
+import type { OwnerAddress } from "../../messages/common.ts";
 import { MAX_INLINE_BYTES, type ObjectEntry, objectState } from "./object-entry.ts";
 import type { ObjectRef } from "./object-ref.ts";
-import type { OwnerClient } from "../ownership/owner-client.ts";
 import type { ReferenceTable } from "./references.ts";
 import type { StoreAdapter } from "./store-adapter.ts";
 import type { RuntimeValueHooks } from "./value-hooks.ts";
+
+/** The node where this process stores what is large, once it has one. */
+export interface StoringNode {
+  readonly isJoined: boolean;
+  readonly nodeId: string;
+}
 
 export class ObjectWriter {
   readonly #table: ReferenceTable;
   readonly #hooks: RuntimeValueHooks;
   readonly #store: StoreAdapter;
-  readonly #cluster: ClusterLink;
-  readonly #owners: OwnerClient;
+  readonly #node: StoringNode;
+  readonly #freeAtOwner: (owner: OwnerAddress, sequence: number) => void;
   readonly #scratch = new ByteWriter(256);
 
-  constructor(table: ReferenceTable, hooks: RuntimeValueHooks, store: StoreAdapter, cluster: ClusterLink, owners: OwnerClient) {
+  constructor(
+    table: ReferenceTable,
+    hooks: RuntimeValueHooks,
+    store: StoreAdapter,
+    node: StoringNode,
+    freeAtOwner: (owner: OwnerAddress, sequence: number) => void,
+  ) {
     this.#table = table;
     this.#hooks = hooks;
     this.#store = store;
-    this.#cluster = cluster;
-    this.#owners = owners;
+    this.#node = node;
+    this.#freeAtOwner = freeAtOwner;
   }
 
   put<T>(value: T, site: string): ObjectRef<T> {
@@ -53,9 +64,9 @@ export class ObjectWriter {
       entry.nested = scope.entries;
     }
     // Before this process has joined there is no shared memory to put it: it stays here, and travels inside calls.
-    if (encoded.byteLength > MAX_INLINE_BYTES && this.#cluster.isJoined) {
+    if (encoded.byteLength > MAX_INLINE_BYTES && this.#node.isJoined) {
       this.#store.put(this.#table.idOf(entry), encoded, site, this.#table.ownIds(scope.entries));
-      entry.settle(objectState.stored, { nodeId: this.#cluster.nodeId, sizeBytes: encoded.byteLength });
+      entry.settle(objectState.stored, { nodeId: this.#node.nodeId, sizeBytes: encoded.byteLength });
     } else {
       const bytes = Buffer.allocUnsafeSlow(encoded.byteLength);
       packValue(encoded, bytes);
@@ -72,7 +83,7 @@ export class ObjectWriter {
         continue;
       }
       entry.settle(objectState.failure, { code: "OBJECT_FREED", facts: { object: this.#table.idOf(entry) } });
-      this.#owners.tell(owner, (client) => client.freeOwned({ sequences: [sequence] }));
+      this.#freeAtOwner(owner, sequence);
     }
   }
 }

@@ -11,10 +11,9 @@ import { objectIdOf } from "../../base/ids.ts";
 import type { OwnerAddress, RefAddress } from "../../messages/common.ts";
 import { IdleCollector } from "./idle-collector.ts";
 import { type BorrowEffects, Borrows } from "./borrows.ts";
-import { ObjectEntry, objectState } from "./object-entry.ts";
+import { type EntryReader, type EntryTable, ObjectEntry, objectState } from "./object-entry.ts";
 import { ObjectRef } from "./object-ref.ts";
 import { UnseenFailures } from "./unseen-failures.ts";
-import type { ObjectReader } from "./object-reader.ts";
 
 /** What the table asks of the rest of the process. */
 export interface ReferenceEffects extends BorrowEffects {
@@ -31,7 +30,7 @@ export interface ReferenceEffects extends BorrowEffects {
 /** How long refs stay held whose connection was lost on the way. */
 export const HANDOVER_GRACE_MS = 2000;
 
-export class ReferenceTable {
+export class ReferenceTable implements EntryTable {
   readonly self: OwnerAddress;
   readonly finalizers: Finalizers;
   readonly #idle: IdleCollector;
@@ -41,7 +40,7 @@ export class ReferenceTable {
   readonly #handleKind: FinalizerKind<ObjectEntry> = { dispose: (entry) => this.#handleCollected(entry) };
   #effects: ReferenceEffects | undefined;
   #borrows: Borrows | undefined;
-  #reader: ObjectReader | undefined;
+  #reader: EntryReader | undefined;
   #nextSequence = 1;
   #first: ObjectEntry | undefined;
   #toldShared = false;
@@ -56,14 +55,14 @@ export class ReferenceTable {
   }
 
   /** Ties the knot with the parts that need the table themselves. */
-  connect(effects: ReferenceEffects, reader: ObjectReader): void {
+  connect(effects: ReferenceEffects, reader: EntryReader): void {
     this.#effects = effects;
     this.#borrows = new Borrows(this, this.#clock, effects);
     this.#reader = reader;
   }
 
-  get reader(): ObjectReader {
-    return this.#reader as ObjectReader;
+  get reader(): EntryReader {
+    return this.#reader as EntryReader;
   }
 
   // -- making -----------------------------------------------------------------------------------------------------

@@ -8,12 +8,11 @@ import { Scope, type StoreClient } from "../../store/store-client.ts";
 import { type EncodedValue, packValue } from "../../values/value-codec.ts";
 import type { StoredAt } from "./object-entry.ts";
 import type { LargeObjects } from "./object-reader.ts";
-import type { LargeResults } from "../execution/result-writer.ts";
 
 /** A young collection takes half a millisecond. */
 const LOOK_EVERY_MS = 50;
 
-export class StoreAdapter implements LargeObjects, LargeResults {
+export class StoreAdapter implements LargeObjects {
   readonly #self: OwnerAddress;
   /** Made on first use: mapping shared memory costs time that a small task never needs. */
   readonly #open: () => StoreClient;

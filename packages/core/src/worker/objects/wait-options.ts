@@ -2,6 +2,20 @@
 import { RaiaError } from "../../base/errors.ts";
 import { nearestName } from "../../base/nearest-name.ts";
 
+export interface GetOptions {
+  /** Milliseconds after which the wait rejects with GET_TIMEOUT. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface WaitOptions {
+  /** How many must be ready. Default 1. */
+  readonly numReturns?: number;
+  /** Milliseconds after which what is ready so far is returned. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
 /** Timers count milliseconds in 31 bits; a longer one would fire at once. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 

@@ -7,15 +7,9 @@ import { callState } from "../calls/call-life.ts";
 import { Call } from "../calls/call.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "../objects/object-entry.ts";
 import type { Failure } from "../objects/object-reader.ts";
+import { type Explanation, OWNER_ANSWER_MS } from "../state/explanation.ts";
 import type { Shape } from "../calls/shape.ts";
 import type { TaskSubmitter } from "../calls/task-submitter.ts";
-
-export interface Explanation {
-  /** One word: ready, failed, waiting, queued, assigned, running, or an actor's state. */
-  readonly state: string;
-  /** Why it stands so, for people; the nearest cause first. */
-  readonly reasons: readonly string[];
-}
 
 export interface ExplainCalls {
   readonly isJoined: () => boolean;
@@ -26,9 +20,6 @@ export interface ExplainCalls {
   /** Of a process that does not answer: its node knows. */
   pidOf(workerId: string): Promise<number | undefined>;
 }
-
-/** Longer than any loop that lives takes for an answer. */
-export const OWNER_ANSWER_MS = 1_000;
 
 export class ObjectExplainer {
   readonly #submitter: TaskSubmitter;

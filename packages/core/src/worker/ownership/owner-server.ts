@@ -8,7 +8,7 @@ import { tryEncodeSmall } from "../../values/value-codec.ts";
 import type { Connection } from "../../wire/connection.ts";
 import { Call } from "../calls/call.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "../objects/object-entry.ts";
-import type { Explanation } from "./object-explainer.ts";
+import type { Explanation } from "../state/explanation.ts";
 import type { Failure } from "../objects/object-reader.ts";
 import { objectRow, taskRow } from "./owned-rows.ts";
 import type { ReferenceTable } from "../objects/references.ts";

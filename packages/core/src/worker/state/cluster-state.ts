@@ -13,7 +13,7 @@ import { ownerService, type OwnedList } from "../../messages/owners.ts";
 import type { Connection } from "../../wire/connection.ts";
 import type { Infer } from "../../wire/schema.ts";
 import { chromeTrace, type TraceEvent } from "./chrome-trace.ts";
-import { type Explanation, OWNER_ANSWER_MS } from "../ownership/object-explainer.ts";
+import { type Explanation, OWNER_ANSWER_MS } from "./explanation.ts";
 import { mergeObjects, mergeTasks, type ObjectState, type TaskState } from "./state-rows.ts";
 
 export type StoreUsage = Infer<typeof StoreUsageType>;

@@ -3,11 +3,11 @@
  * room; leaving the loop early stops it.
  */
 import type { FinalizerKind } from "../../base/finalizers.ts";
-import type { Call } from "../calls/call.ts";
-import type { ObjectEntry } from "./object-entry.ts";
-import type { ObjectRef } from "./object-ref.ts";
-import type { ReferenceTable } from "./references.ts";
-import type { StreamState } from "./stream-state.ts";
+import type { Call } from "./call.ts";
+import type { ObjectEntry } from "../objects/object-entry.ts";
+import type { ObjectRef } from "../objects/object-ref.ts";
+import type { ReferenceTable } from "../objects/references.ts";
+import type { StreamState } from "../objects/stream-state.ts";
 
 /** Credits are told in steps, so that a fast consumer does not answer every item with a message. */
 const CREDIT_STEP_ITEMS = 16;

@@ -1,0 +1,14 @@
+/** What the side that runs needs of its process; the code of a task finds the same object as its runtime. */
+import type { ClusterLink } from "../cluster-link.ts";
+import type { FunctionTable } from "../functions.ts";
+import type { ReferenceTable } from "../objects/references.ts";
+import type { RuntimeValueHooks } from "../objects/value-hooks.ts";
+
+export interface ExecutionRuntime {
+  readonly cluster: ClusterLink;
+  readonly table: ReferenceTable;
+  readonly hooks: RuntimeValueHooks;
+  readonly functions: FunctionTable;
+  /** Takes back, at the node's wish, a lease that nothing has been begun on. */
+  yieldLease(leaseId: string): { readonly yielded: boolean; readonly discard: boolean };
+}

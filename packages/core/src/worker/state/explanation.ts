@@ -1,0 +1,10 @@
+/** Why something stands as it does, as people are told. */
+export interface Explanation {
+  /** One word: ready, failed, waiting, queued, assigned, running, or an actor's state. */
+  readonly state: string;
+  /** Why it stands so, for people; the nearest cause first. */
+  readonly reasons: readonly string[];
+}
+
+/** Longer than any loop that lives takes for an answer. */
+export const OWNER_ANSWER_MS = 1_000;
