@@ -18,6 +18,13 @@ const cases: readonly (readonly [file: string, source: string, rule: string | un
   [`${core}/node/a.ts`, 'export { x } from "../control/x.ts";', "no-restricted-imports"],
   [`${core}/node/deep/a.ts`, 'export { x } from "../../worker/x.ts";', "no-restricted-imports"],
   [`${core}/worker/a.ts`, 'export { x } from "../node/x.ts";', "no-restricted-imports"],
+  [`${core}/worker/objects/a.ts`, 'import type { X } from "../calls/x.ts";\nexport const y: X = 1;', "no-restricted-imports"],
+  [`${core}/worker/objects/b.ts`, 'export { x } from "../ownership/x.ts";', "no-restricted-imports"],
+  [`${core}/worker/objects/deep.ts`, 'export { x } from "../../node/x.ts";', "no-restricted-imports"],
+  [`${core}/worker/calls/a.ts`, 'export type { X } from "../execution/x.ts";', "no-restricted-imports"],
+  [`${core}/worker/calls/deep.ts`, 'export { x } from "../../node/x.ts";', "no-restricted-imports"],
+  [`${core}/worker/calls/good.ts`, 'export { x } from "../objects/x.ts";', undefined],
+  [`${core}/worker/execution/good.ts`, 'export { x } from "../calls/x.ts";', undefined],
   [`${core}/base/a.ts`, 'export { x } from "../wire/x.ts";', "no-restricted-imports"],
   [`${core}/scheduling/a.ts`, 'export { x } from "../messages/x.ts";', "no-restricted-imports"],
   [`${core}/wire/a.ts`, 'export { x } from "raia";', "no-restricted-imports"],
@@ -46,6 +53,8 @@ const cases: readonly (readonly [file: string, source: string, rule: string | un
   [`${core}/base/default.ts`, "export default 1;", "no-default-export"],
   [`${core}/base/cycle-a.ts`, 'import { b } from "./cycle-b.ts";\nexport const a = () => b;', "no-cycle"],
   [`${core}/base/cycle-b.ts`, 'import { a } from "./cycle-a.ts";\nexport const b = () => a;', "no-cycle"],
+  [`${core}/base/cycle-c.ts`, 'import type { D } from "./cycle-d.ts";\nexport type C = D;', "no-cycle"],
+  [`${core}/base/cycle-d.ts`, 'import type { C } from "./cycle-c.ts";\nexport interface D { readonly c: C }', "no-cycle"],
   [`${core}/base/a.test.ts`, 'import { test } from "node:test";\ntest("waits for nothing", () => {});', undefined],
 ];
 
@@ -57,7 +66,8 @@ before(async () => {
   for (const name of [".oxlintrc.json", "tsconfig.base.json", "tsconfig.json"]) copyFileSync(join(root, name), join(folder, name));
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(join(root, "node_modules/@types"), join(folder, "node_modules/@types"));
-  for (const role of ["base", "wire", "messages", "store", "control", "node", "worker"]) {
+  const rooms = ["objects", "calls", "ownership", "execution"].map((room) => `worker/${room}`);
+  for (const role of ["base", "wire", "messages", "store", "control", "node", "worker", ...rooms]) {
     write(`${core}/${role}/x.ts`, "export const x = 1;\nexport type X = number;");
   }
   for (const [file, source] of cases) write(file, source);
