@@ -31,6 +31,8 @@ export interface TaskContext {
   readonly ambient: Ambient | undefined;
   /** Aborted by cancellation. Made when it is first asked for. */
   readonly signal: AbortSignal;
+  /** The entries of objects that its code waits for now, each wait for itself. */
+  readonly awaited: Set<readonly object[]>;
   /** Tells the context of a child task, so that a recursive cancel finds it. @returns what to call when the child has ended */
   childSubmitted(child: { cancel(cancellation: Cancellation): void }): (() => void) | undefined;
 }

@@ -179,7 +179,7 @@ export class WorkerRuntime {
     });
     this.actors = new ActorDirectory({ cluster, table, reader, writer, results, links: this.#links, clock });
     this.explainer = this.#newExplainer();
-    this.#ownerServer = new OwnerServer(table, this.hooks, submitter, (entry) => this.explainer.explain(entry));
+    this.#ownerServer = new OwnerServer(table, this.hooks, submitter, (entry, path) => this.explainer.explain(entry, path));
 
     this.#executor = new Executor({
       functions: this.functions,
@@ -384,7 +384,7 @@ export class WorkerRuntime {
         isJoined: () => cluster.isJoined,
         explainLease: (leaseId) => cluster.lease.explainLease({ leaseId }),
         explainActor: (actorId) => cluster.control.explainActor({ actorId }),
-        explainAtOwner: (owner, sequence) => this.#owners.explain(owner, sequence),
+        explainAtOwner: (owner, sequence, path) => this.#owners.explain(owner, sequence, path),
         pidOf: async (workerId) => (await cluster.process.listWorkers({})).workers.find((row) => row.workerId === workerId)?.pid,
       },
       this.clock,

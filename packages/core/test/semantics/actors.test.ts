@@ -9,6 +9,7 @@ import {
   type ActorHandle,
   cancel,
   exitActor,
+  explain,
   free,
   get,
   getActor,
@@ -282,6 +283,42 @@ describe("concurrency", () => {
     await get(own.know.remote(own as never));
     await assert.rejects(get(own.ask.remote()), { code: "ACTOR_SELF_WAIT" });
     assert.equal(await get(own.one.remote()), 1);
+  });
+
+  test("two that wait for each other: explain says so, and of one that waits what for", async () => {
+    class Peer {
+      #other: ActorHandle<Peer> | undefined;
+      know(other: ActorHandle<Peer>): void {
+        this.#other = other;
+      }
+      one(): number {
+        return 1;
+      }
+      async meet(begun: string, go: string): Promise<number> {
+        note(begun, "met");
+        await whenRaised(go);
+        return get(this.#other!.one.remote());
+      }
+    }
+    const [log, go] = [cluster.path("log"), cluster.path("go")];
+    const Serial = remote(Peer).options({ maxConcurrency: 1 });
+    const [left, right] = [Serial.remote(), Serial.remote()];
+    await get([left.know.remote(right as never), right.know.remote(left as never)]);
+    const met = [left.meet.remote(log, go), right.meet.remote(log, go)] as const;
+    await whenNoted(log, 2);
+    const behind = await explain(left.one.remote());
+    assert.equal(behind.state, "assigned");
+    assert.match(behind.reasons.join(), /behind another call: Peer\.meet runs/);
+    raise(go);
+    assert.ok(await eventually(async () => (await explain(met[0])).state === "deadlocked", 5000));
+    const { reasons } = await explain(met[1]);
+    assert.match(
+      reasons.join(),
+      /Peer\.meet waits for Peer\.one .*behind another call: Peer\.meet waits for Peer\.one .*Peer\.meet waits for this: they wait for each other, for ever/,
+    );
+    await kill(left);
+    await assert.rejects(get(met[0]), { code: "ACTOR_DIED" });
+    await assert.rejects(get(met[1]), { code: "ACTOR_DIED" });
   });
 
   test("a call that is cancelled while it waits never runs; force is refused", async () => {

@@ -62,6 +62,7 @@ class DriverContext implements TaskContext {
   readonly ambient = undefined;
   readonly waits = { waitBegan: (): void => {}, waitEnded: (): undefined => undefined };
   readonly signal = new AbortController().signal;
+  readonly awaited = new Set<readonly object[]>();
 
   constructor(runtime: WorkerRuntime) {
     this.runtime = runtime;

@@ -347,6 +347,10 @@ class ActorChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     this.#link.cancel(this.#number, call, cancellation);
   }
 
+  explainRun(call: Call, path: readonly string[]) {
+    return this.#link.explainRun(this.#number, call, path);
+  }
+
   streamCredit(call: Call, consumed: number): void {
     if (call.slot >= 0) this.#link.worker.streamCredit({ channel: this.#number, slot: call.slot, consumed });
   }

@@ -92,6 +92,10 @@ export class WorkerLink {
     this.worker.cancelTask({ channel, slot, sequence, recursive, ...(force && { force }), ...(reason && { reason: reason.bytes }) });
   }
 
+  explainRun(channel: number, { slot, sequence }: Call, path: readonly string[]) {
+    return this.worker.explainRun({ channel, slot, sequence, path: [...path] });
+  }
+
   /** Makes sure that the worker knows the template before the first push that names it. */
   define(template: CallTemplate): void {
     if (this.#templates.has(template.id)) return;

@@ -57,6 +57,8 @@ export class ConstructionContext implements TaskContext {
     return this.actor.accelerators;
   }
 
+  readonly awaited = new Set<readonly object[]>();
+
   childSubmitted(): undefined {}
 }
 
@@ -64,6 +66,8 @@ interface Group {
   readonly limit: number;
   running: number;
   readonly queue: Deque<CallExecution>;
+  /** Those that did not end at once. */
+  readonly open: Set<CallExecution>;
 }
 
 const DEFAULT_GROUP = "";
@@ -146,7 +150,10 @@ export class ActorHost {
 
   #run(execution: CallExecution, group: Group): boolean {
     group.running++;
-    if (!this.#executor.run(execution)) return false;
+    if (!this.#executor.run(execution)) {
+      group.open.add(execution);
+      return false;
+    }
     this.#left(group);
     return true;
   }
@@ -154,6 +161,7 @@ export class ActorHost {
   /** A call of this actor has ended later than its start. */
   ended(execution: CallExecution): void {
     const group = this.#groups.get(groupName(execution)) as Group;
+    group.open.delete(execution);
     this.#left(group);
     this.#drain(group);
   }
@@ -180,6 +188,10 @@ export class ActorHost {
     }
   }
 
+  runningBeside(execution: CallExecution): ReadonlySet<CallExecution> {
+    return this.#groups.get(groupName(execution))?.open ?? new Set();
+  }
+
   get isIdle(): boolean {
     for (const group of this.#groups.values()) if (group.running > 0 || group.queue.length > 0) return false;
     return true;
@@ -203,7 +215,7 @@ async function make(Class: ActorClass, args: readonly unknown[]): Promise<{ read
 }
 
 function newGroup(limit: number): Group {
-  return { limit, running: 0, queue: new Deque() };
+  return { limit, running: 0, queue: new Deque(), open: new Set() };
 }
 
 function groupName({ template }: CallExecution): string {

@@ -43,6 +43,8 @@ export interface CallHost extends NonNullable<TaskContext["actor"]> {
   readonly resources: Readonly<Record<string, number>>;
   readonly accelerators: Accelerators;
   method(name: string | undefined): AnyFunction;
+  /** The calls that run in the place for which that one waits; with it, when it runs itself. */
+  runningBeside(execution: CallExecution): ReadonlySet<CallExecution>;
   /** The call has ended later than its start. */
   ended(execution: CallExecution): void;
 }
@@ -51,6 +53,7 @@ export interface CallHost extends NonNullable<TaskContext["actor"]> {
 class Extras {
   controller: AbortController | undefined = undefined;
   readonly children = new ChildCalls();
+  readonly awaited = new Set<readonly object[]>();
   consumed = 0;
   isStopped = false;
   isCancelled = false;
@@ -145,6 +148,10 @@ export class CallExecution implements TaskContext {
       if (more.isCancelled) more.controller.abort(this.#abortReason);
     }
     return more.controller.signal;
+  }
+
+  get awaited(): Set<readonly object[]> {
+    return this.#more.awaited;
   }
 
   childSubmitted(child: ChildCall): () => void {

@@ -16,6 +16,7 @@ import { decodeReason } from "../thrown.ts";
 import { type CallExecution, RunTemplate } from "./call-execution.ts";
 import type { ExecutionRuntime } from "./execution-runtime.ts";
 import type { Executor } from "./executor.ts";
+import { explainRun } from "./run-explainer.ts";
 import { LeaseRun, type LeaseRunDependencies, type LeaseRunEffects } from "./lease-run.ts";
 import { type Push, readPushes } from "../calls/task-frames.ts";
 
@@ -103,6 +104,11 @@ class OwnerConnection {
         const execution = this.#channels.get(channel)?.find(slot);
         if (execution?.sequence === sequence) execution.cancel(cancellation);
         else if (recursive) this.#lent.endedParents.cancel(sequence, cancellation);
+      },
+      explainRun: ({ channel, slot, sequence, path }) => {
+        const execution = this.#channels.get(channel)?.find(slot);
+        if (execution?.sequence !== sequence) return { state: "running", reasons: [] };
+        return explainRun(execution, path, (entry, onPath) => deps.runtime.explainer.explain(entry, onPath));
       },
       streamCredit: ({ channel, slot, consumed }) => this.#channels.get(channel)?.find(slot)?.credit(consumed),
       streamStop: ({ channel, slot }) => this.#channels.get(channel)?.find(slot)?.stopStream(),

@@ -86,6 +86,8 @@ export class ObjectReader {
   async #getSlow(entries: readonly ObjectEntry[], options: GetOptions | undefined): Promise<unknown[]> {
     if (options !== undefined) checkWaitOptions("get", options);
     const waits = this.#enterWait(entries);
+    const context = currentContext();
+    context?.awaited.add(entries);
     // The entries stay alive while somebody waits for them, even if the caller has dropped the refs.
     for (const entry of entries) this.#table.hold(entry);
     try {
@@ -114,6 +116,7 @@ export class ObjectReader {
       if (resumed !== undefined) await resumed;
       throw error;
     } finally {
+      context?.awaited.delete(entries);
       for (const entry of entries) this.#table.dropHold(entry);
     }
   }

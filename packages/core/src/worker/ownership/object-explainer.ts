@@ -5,6 +5,7 @@ import { shortId } from "../../base/ids.ts";
 import type { OwnerAddress } from "../../messages/common.ts";
 import { callState } from "../calls/call-life.ts";
 import { Call } from "../calls/call.ts";
+import { describeEntry } from "../objects/describe-entry.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "../objects/object-entry.ts";
 import type { Failure } from "../objects/object-reader.ts";
 import { type Explanation, OWNER_ANSWER_MS } from "../state/explanation.ts";
@@ -16,10 +17,13 @@ export interface ExplainCalls {
   explainLease(leaseId: string): Promise<Explanation>;
   explainActor(actorId: string): Promise<Explanation>;
   /** Also says which process that is. */
-  explainAtOwner(owner: OwnerAddress, sequence: number): Promise<Explanation & { readonly pid: number }>;
+  explainAtOwner(owner: OwnerAddress, sequence: number, path: readonly string[]): Promise<Explanation & { readonly pid: number }>;
   /** Of a process that does not answer: its node knows. */
   pidOf(workerId: string): Promise<number | undefined>;
 }
+
+/** Calls that wait for one another, which are followed. */
+const MAX_PATH = 16;
 
 export class ObjectExplainer {
   readonly #submitter: TaskSubmitter;
@@ -34,26 +38,30 @@ export class ObjectExplainer {
     this.#clock = clock;
   }
 
-  async explain(entry: ObjectEntry): Promise<Explanation> {
+  /** @param path ids of calls that wait for it, each for the next: those that wait for each other are found by them */
+  async explain(entry: ObjectEntry, path: readonly string[] = []): Promise<Explanation> {
     if (entry.isSettled) return settledExplanation(entry);
-    if (entry.owner !== undefined) return this.#askOwner(entry.owner, entry.sequence);
+    if (entry.owner !== undefined) return this.#askOwner(entry.owner, entry.sequence, path);
     const call = entry.task;
     if (!(call instanceof Call)) return { state: "pending", reasons: ["its value is being stored"] };
     if (!this.#calls.isJoined()) return { state: "waiting", reasons: ["this process has not joined its cluster yet"] };
     const open = call.dependencies?.filter((dependency) => !dependency.entry.isSettled) ?? [];
     if (open.length > 0)
-      return { state: "waiting", reasons: open.map((dependency) => `for argument ${dependency.index}: ${describe(dependency.entry)}`) };
-    if (call.actorId !== undefined) return this.#explainActorCall(call, call.actorId);
-    if (call.state === callState.pushed) return pushedExplanation(call);
+      return {
+        state: "waiting",
+        reasons: open.map((dependency) => `for argument ${dependency.index}: ${describeEntry(dependency.entry)}`),
+      };
+    if (call.actorId !== undefined) return this.#explainActorCall(call, call.actorId, path);
+    if (call.state === callState.pushed) return this.#explainPushed(call, path);
     if (call.state === callState.waiting) return { state: "waiting", reasons: ["its code or its arguments are being sent"] };
     return this.#explainQueued(call);
   }
 
-  async #askOwner(owner: OwnerAddress, sequence: number): Promise<Explanation> {
+  async #askOwner(owner: OwnerAddress, sequence: number, path: readonly string[]): Promise<Explanation> {
     const { workerId } = owner;
     const askedAtMs = this.#unanswered.get(workerId) ?? this.#clock.nowMs();
     this.#unanswered.set(workerId, askedAtMs);
-    const asked = this.#calls.explainAtOwner(owner, sequence).then(
+    const asked = this.#calls.explainAtOwner(owner, sequence, path).then(
       ({ state, reasons, pid }) => ({ state, reasons: reasons.map((reason) => `owner pid ${pid}: ${reason}`) }),
       (error: unknown) => ({ state: "lost", reasons: [RaiaError.is(error) ? error.message : String(error)] }),
     );
@@ -68,12 +76,33 @@ export class ObjectExplainer {
     return `its owner ${pid === undefined ? shortId(workerId) : `pid ${pid}`} has not run its loop for ${seconds} s or more`;
   }
 
-  async #explainActorCall(call: Call, actorId: string): Promise<Explanation> {
+  async #explainActorCall(call: Call, actorId: string, path: readonly string[]): Promise<Explanation> {
     const { state, reasons } = await this.#calls.explainActor(actorId);
     const actor = `actor ${shortId(actorId)}`;
     if (state !== "alive") return { state: "queued", reasons: [`its ${actor} is ${state}`, ...reasons] };
     if (call.state !== callState.pushed) return { state: "queued", reasons: [`behind other calls of this process to its ${actor}`] };
-    return { state: "assigned", reasons: [`its ${actor} has the call: it runs, or waits behind others there`] };
+    const run = await this.#explainRun(call, path);
+    if (run === undefined) return { state: "assigned", reasons: [`its ${actor} has the call, and has not run its loop for 1 s or more`] };
+    return { state: run.state, reasons: [`its ${actor} has the call`, ...run.reasons] };
+  }
+
+  async #explainPushed(call: Call, path: readonly string[]): Promise<Explanation> {
+    const explained = pushedExplanation(call);
+    if (explained.state !== "running") return explained;
+    const run = await this.#explainRun(call, path);
+    return run === undefined || run.reasons.length === 0
+      ? explained
+      : { state: run.state, reasons: [...explained.reasons, ...run.reasons] };
+  }
+
+  /** The word of the process that has it; undefined when it does not answer. */
+  async #explainRun(call: Call, path: readonly string[]): Promise<Explanation | undefined> {
+    const { holder } = call;
+    if (holder?.explainRun === undefined || path.length >= MAX_PATH) return { state: "running", reasons: [] };
+    // When it has died, its owner is about to hear why.
+    const asked = holder.explainRun(call, path).catch(() => undefined);
+    const late = new Promise<undefined>((resolve) => this.#clock.after(OWNER_ANSWER_MS, () => resolve(undefined)));
+    return Promise.race([asked, late]);
   }
 
   async #explainQueued(call: Call): Promise<Explanation> {
@@ -109,10 +138,6 @@ function pushedExplanation(call: Call): Explanation {
   return where.hasBegun
     ? { state: "running", reasons: [`in process ${where.pid}`] }
     : { state: "assigned", reasons: [`behind another call in process ${where.pid}, which has not begun it`] };
-}
-
-function describe(entry: ObjectEntry): string {
-  return `${entry.site === "" ? "an object" : entry.site} (${shortId(entry.table.idOf(entry))}-${entry.sequence.toString(16)})`;
 }
 
 function shapeOf(submitter: TaskSubmitter, call: Call): Shape | undefined {

@@ -25,13 +25,13 @@ export class OwnerServer {
   readonly #table: ReferenceTable;
   readonly #hooks: RuntimeValueHooks;
   readonly #submitter: TaskSubmitter;
-  readonly #explain: (entry: ObjectEntry) => Promise<Explanation>;
+  readonly #explain: (entry: ObjectEntry, path: readonly string[]) => Promise<Explanation>;
 
   constructor(
     table: ReferenceTable,
     hooks: RuntimeValueHooks,
     submitter: TaskSubmitter,
-    explain: (entry: ObjectEntry) => Promise<Explanation>,
+    explain: (entry: ObjectEntry, path: readonly string[]) => Promise<Explanation>,
   ) {
     this.#table = table;
     this.#hooks = hooks;
@@ -73,8 +73,8 @@ export class OwnerServer {
         this.#submitter.cancel(task, { force, recursive, reason });
       },
       listOwned: ({ limit }) => this.#list(Math.min(limit, MAX_LISTED)),
-      explainOwned: async ({ sequence }) => {
-        for (const entry of this.#table.owned()) if (entry.sequence === sequence) return this.#explain(entry);
+      explainOwned: async ({ sequence, path = [] }) => {
+        for (const entry of this.#table.owned()) if (entry.sequence === sequence) return this.#explain(entry, path);
         return { state: "unknown", reasons: ["its owner does not know it (any more)"] };
       },
       ping: () => ({}),

@@ -1,6 +1,6 @@
 /** Why something stands as it does, as people are told. */
 export interface Explanation {
-  /** One word: ready, failed, waiting, queued, assigned, running, or an actor's state. */
+  /** One word: ready, failed, waiting, queued, assigned, running, deadlocked, or an actor's state. */
   readonly state: string;
   /** Why it stands so, for people; the nearest cause first. */
   readonly reasons: readonly string[];
