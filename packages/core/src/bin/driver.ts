@@ -14,7 +14,7 @@ import { warmPosix } from "../store/posix.ts";
 import { SharedArena } from "../store/shared-arena.ts";
 import { warmCapture } from "../values/function-capture.ts";
 import { receiverLaunchFlags } from "../values/module-launch.ts";
-import type { Identity } from "../wire/connection.ts";
+import type { Identity } from "../wire/greeting.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { memoryThresholdOf, modeOf } from "../api/environment.ts";

@@ -11,7 +11,8 @@ import {
   nodeControlService,
   nodeReports,
 } from "../messages/control.ts";
-import type { Connection, Identity } from "../wire/connection.ts";
+import type { Connection } from "../wire/connection.ts";
+import type { Identity } from "../wire/greeting.ts";
 import { Endpoint } from "../wire/endpoint.ts";
 import { MemoryTransport } from "../wire/memory-transport.ts";
 import type { Infer } from "../wire/schema.ts";

@@ -1,5 +1,5 @@
 /** Every message by its tag, for traces of what processes say to one another. */
-import { Hello, Welcome } from "../wire/connection.ts";
+import { Hello, Welcome } from "../wire/greeting.ts";
 import type { Service } from "../wire/service.ts";
 import { controlEvents, controlService, nodeControlService, nodeReports } from "./control.ts";
 import { leaseEvents, leaseService, outputEvents, processService } from "./leases.ts";

@@ -6,25 +6,10 @@
 import { AssertionError } from "../base/assert.ts";
 import { type ErrorCode, errorCatalogue, type Facts, RaiaError } from "../base/errors.ts";
 import { FRAME_HEADER_BYTES, FrameDecoder, frameKind, MAX_FRAME_BYTES, MAX_GREETING_BYTES } from "./frame.ts";
+import { checkHello, checkWelcome, Hello, helloOf, type Identity, Welcome, welcomeOf } from "./greeting.ts";
 import { packr } from "./msgpack.ts";
-import { str, u32, u53 } from "./schema.ts";
-import { type Client, type Handlers, type Message, message, type Service } from "./service.ts";
+import type { Client, Handlers, Message, Service } from "./service.ts";
 import type { ByteStream } from "./transport.ts";
-
-/** Raised when a change makes old and new unable to talk. */
-export const PROTOCOL_VERSION = 1;
-
-/** First frame of whoever dialled. `session` names the cluster, `secret` proves membership. */
-export const Hello = message(1, "Hello", { version: u32, secret: str, peerId: str, pid: u53, address: str });
-export const Welcome = message(2, "Welcome", { version: u32, peerId: str, pid: u53 });
-
-export interface Identity {
-  readonly peerId: string;
-  readonly pid: number;
-  /** Where this process itself can be dialled; empty when it cannot. */
-  readonly address: string;
-  readonly secret: string;
-}
 
 export interface ConnectionCounters {
   /** Connections closed because the peer broke the protocol or failed to prove itself. */
@@ -212,17 +197,10 @@ export class Connection {
 
   /** Begins reading as the side that dialled. Frames may be written at once, behind the greeting. */
   startAsDialler(identity: Identity): Promise<void> {
-    this.#sendMessage(Hello, {
-      version: PROTOCOL_VERSION,
-      secret: identity.secret,
-      peerId: identity.peerId,
-      pid: identity.pid,
-      address: identity.address,
-    });
+    this.#sendMessage(Hello, helloOf(identity));
     return new Promise((resolve, reject) => {
       this.#greet = (body, tag) => {
-        if (tag !== Welcome.tag) throw new RaiaError("PROTOCOL", { reason: "expected a welcome", tag });
-        const welcome = Welcome.check(body, "Welcome");
+        const welcome = checkWelcome(body, tag);
         this.peerId = welcome.peerId;
         this.peerPid = welcome.pid;
         this.#greet = undefined;
@@ -237,17 +215,13 @@ export class Connection {
   startAsListener(identity: Identity, counters: ConnectionCounters, onGreeted: () => void): void {
     this.#decoder.allow(MAX_GREETING_BYTES);
     this.#greet = (body, tag) => {
-      if (tag !== Hello.tag) throw new RaiaError("AUTHENTICATION", { reason: "the first frame is not a greeting", tag });
-      const hello = Hello.check(body, "Hello");
-      if (hello.version !== PROTOCOL_VERSION)
-        throw new RaiaError("PROTOCOL", { reason: "other version", theirs: hello.version, ours: PROTOCOL_VERSION });
-      if (!sameSecret(hello.secret, identity.secret)) throw new RaiaError("AUTHENTICATION", { reason: "wrong secret", peer: hello.peerId });
+      const hello = checkHello(body, tag, identity);
       this.peerId = hello.peerId;
       this.peerPid = hello.pid;
       this.peerAddress = hello.address;
       this.#greet = undefined;
       this.#decoder.allow(MAX_FRAME_BYTES);
-      this.#sendMessage(Welcome, { version: PROTOCOL_VERSION, peerId: identity.peerId, pid: identity.pid });
+      this.#sendMessage(Welcome, welcomeOf(identity));
       onGreeted();
     };
     this.#start(counters);
@@ -398,13 +372,4 @@ function readFailure(body: unknown): RaiaError {
 function reasonOf({ code, facts }: RaiaError): string {
   const { reason } = facts;
   return typeof reason === "string" ? `${code}: ${reason}` : code;
-}
-
-function sameSecret(theirs: string, ours: string): boolean {
-  const [a, b] = [Buffer.from(theirs), Buffer.from(ours)];
-  if (a.length !== b.length) return false;
-  // Every byte is looked at, so that the time taken does not tell where they differ.
-  let difference = 0;
-  for (let at = 0; at < a.length; at++) difference |= (a[at] as number) ^ (b[at] as number);
-  return difference === 0;
 }

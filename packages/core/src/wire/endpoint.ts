@@ -4,8 +4,9 @@
  */
 import { type Clock, whenHeard } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
-import { Connection, type ConnectionCounters, type Identity } from "./connection.ts";
+import { Connection, type ConnectionCounters } from "./connection.ts";
 import { MAX_FRAME_BYTES } from "./frame.ts";
+import type { Identity } from "./greeting.ts";
 import type { ByteStream, Listener, Transport } from "./transport.ts";
 
 /** A peer that is never done greeting is as good as gone. */
