@@ -6,7 +6,7 @@
  * hands it out in place. One format serves both, with one set of tags.
  */
 import type { EncodedValue, ValueHooks } from "./value-hooks.ts";
-import { encodePacked, packInto } from "./value-encoder.ts";
+import { encodePacked, packInto } from "./value-packing.ts";
 import { readValue } from "./value-reader.ts";
 import { isScalarTag } from "./value-scalars.ts";
 import { tag } from "./value-tags.ts";

@@ -1,75 +1,27 @@
 /**
- * Writes the packed form of any value: everything the structured clone knows, with identity and cycles, and what hooks, registered
- * codecs and the Arrow libraries add to it.
- *
- *   u8 tag.packed | u8 version | u32 body length | u32 where the table of parts begins     (all from the tag on)
- *   values: the root, then the contents that were put off, in order
- *   table of parts (value-memory.ts)
- *   the parts, each on its boundary, zeros between
+ * Writes the values of the packed form (value-packing.ts): everything the structured clone knows, with identity and cycles, and what
+ * hooks, registered codecs and the Arrow libraries add to it.
  */
 import { types } from "node:util";
-import { ByteWriter } from "../base/byte-writer.ts";
+import type { ByteWriter } from "../base/byte-writer.ts";
 import { RaiaError } from "../base/errors.ts";
 import { codecOf, type RegisteredCodec } from "./class-registry.ts";
 import { encodeArrow, type EncodedArrow } from "./value-arrow.ts";
+import { isIndex, isUnusualArray } from "./value-array.ts";
 import { describeError, errorProperties, isError, RAIA_ERROR } from "./value-error.ts";
-import type { EncodedValue, ValueHooks } from "./value-hooks.ts";
-import { alignPart, isDetached, MemoryWriter, viewKind } from "./value-memory.ts";
+import type { ValueHooks } from "./value-hooks.ts";
+import { isDetached, type MemoryWriter, viewKind } from "./value-memory.ts";
 import { MIN_NUMBERS, writeNumbers } from "./value-numbers.ts";
-import { Obstacle, obstacleOf, unserializable } from "./value-obstacle.ts";
+import { Obstacle, obstacleOf } from "./value-obstacle.ts";
 import { findPath } from "./value-path.ts";
 import { isPrototypeOf } from "./value-realm.ts";
 import { writeKey, writeScalar, writeString } from "./value-scalars.ts";
 import { brandSymbol, laterKind, MAX_NESTING, MAX_PAYLOAD_NESTING, MAX_SHAPE_KEYS, MAX_SHAPES, tag } from "./value-tags.ts";
 
-export const PACKED_VERSION = 1;
-export const HEADER_BYTES = 10;
-
-/** Larger bodies keep the buffer they were written in; smaller ones are copied out of a common one. */
-const COPIED_UP_TO_BYTES = 64 * 1024;
-let scratch: ByteWriter | undefined;
-
-/** @throws {RaiaError} UNSERIALIZABLE with the path, and whatever RaiaError a hook throws */
-export function encodePacked(value: unknown, hooks: ValueHooks): EncodedValue {
-  // A hook, codec or getter may encode a value of its own meanwhile: it finds no common writer and makes one.
-  const writer = scratch ?? new ByteWriter(1024);
-  scratch = undefined;
-  writer.reset();
-  try {
-    const memory = new MemoryWriter();
-    new ValueEncoder(writer, hooks, memory).write(value);
-    const isKept = writer.position > COPIED_UP_TO_BYTES;
-    const body = isKept ? writer.buffer.subarray(0, writer.position) : writer.take();
-    if (!isKept) scratch = writer;
-    return { body, parts: memory.parts, byteLength: packedLength(body.length, memory.parts) };
-  } catch (error) {
-    throw unserializable(value, error);
-  }
-}
-
-function packedLength(bodyLength: number, parts: readonly Uint8Array[]): number {
-  let at = bodyLength;
-  for (const part of parts) at = alignPart(at, part.length) + part.length;
-  return at;
-}
-
-/** Copies body and parts to where they belong. `target` has at least `byteLength` bytes; each of them is written. */
-export function packInto({ body, parts }: EncodedValue, target: Uint8Array): void {
-  target.set(body, 0);
-  let at = body.length;
-  for (const part of parts) {
-    const start = alignPart(at, part.length);
-    // Recycled memory may hold what somebody else wrote.
-    if (start > at) target.fill(0, at, start);
-    target.set(part, start);
-    at = start + part.length;
-  }
-}
-
 /** Contents that can be put off: those of containers, and the properties of errors. */
 type Container = readonly unknown[] | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | Readonly<Record<string, unknown>> | Error;
 
-class ValueEncoder {
+export class ValueEncoder {
   readonly #writer: ByteWriter;
   readonly #hooks: ValueHooks;
   readonly #memory: MemoryWriter;
@@ -89,20 +41,11 @@ class ValueEncoder {
   }
 
   write(root: unknown): void {
-    const writer = this.#writer;
-    writer.u8(tag.packed);
-    writer.u8(PACKED_VERSION);
-    writer.u32(0);
-    writer.u32(0);
     this.#value(root, 0);
     for (let next = 0; next < this.#later.length; next++) {
       const { value, kind } = this.#later[next] as { value: Container; kind: number };
       this.#contents(value, kind, 0);
     }
-    const table = writer.position;
-    this.#memory.finish(writer);
-    writer.buffer.writeUInt32LE(writer.position, 2);
-    writer.buffer.writeUInt32LE(table, 6);
   }
 
   #value(value: unknown, depth: number): void {
@@ -431,20 +374,4 @@ function encodeWith(codec: RegisteredCodec, value: object): unknown {
 
 function isBoxPrototype(proto: object): boolean {
   return [Number, String, Boolean, BigInt, Symbol].some((box) => isPrototypeOf(proto, box));
-}
-
-/** Whether an array has named properties, or so many holes that listing what there is takes less room. */
-function isUnusualArray(value: readonly unknown[]): boolean {
-  const { length } = value;
-  // Much faster than asking for the names, of which all would be made as strings.
-  const present = Object.values(value).length;
-  if (present < length / 2) return true;
-  let holes = 0;
-  for (let i = 0; i < length; i++) if (value[i] === undefined && !(i in value)) holes++;
-  return present + holes !== length;
-}
-
-function isIndex(key: string): boolean {
-  const number = Number(key);
-  return Number.isInteger(number) && number >= 0 && number < 2 ** 32 - 1 && String(number) === key;
 }

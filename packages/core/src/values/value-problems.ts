@@ -4,7 +4,7 @@
  */
 import { types } from "node:util";
 import { RaiaError } from "../base/errors.ts";
-import { encodePacked } from "./value-encoder.ts";
+import { encodePacked } from "./value-packing.ts";
 import type { ValueHooks } from "./value-hooks.ts";
 import { everythingIn, THROWS } from "./value-path.ts";
 import { isPrototypeOf } from "./value-realm.ts";

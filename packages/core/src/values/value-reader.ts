@@ -7,7 +7,7 @@ import { ByteReader, malformed } from "../base/byte-reader.ts";
 import { RaiaError } from "../base/errors.ts";
 import { codecById } from "./class-registry.ts";
 import { decodeArrow } from "./value-arrow.ts";
-import { HEADER_BYTES, PACKED_VERSION } from "./value-encoder.ts";
+import { HEADER_BYTES, PACKED_VERSION } from "./value-packing.ts";
 import { createError, hide, RAIA_ERROR } from "./value-error.ts";
 import type { ErrorClassReference } from "./value-error-class.ts";
 import type { ValueHooks } from "./value-hooks.ts";
