@@ -13,16 +13,11 @@ import type { FunctionProblem, Obstruction, ValueHooks } from "./function-hooks.
 import { weakEntries } from "./function-inspector.ts";
 import { CapturedMemory, memoryObstruction } from "./function-memory.ts";
 import { instanceObstruction } from "./function-obstacles.ts";
-import { integrityOf, isUsualPrototype, plainInside, type PropertyParts, propertyParts } from "./function-plain.ts";
+import { integrityOf, isUsualPrototype, type PropertyParts, propertyParts } from "./function-plain.ts";
+import { WholeValues } from "./function-whole.ts";
 import { importedVariable, moduleOfNamespace } from "./module-namespace.ts";
 import { requiredModuleOf } from "./function-reference.ts";
 import type { FunctionDraft } from "./function-unit.ts";
-
-/** Nested deeper, a value is taken apart: V8's encoder calls itself for each level and would run out of stack at some thousands. */
-const MAX_WHOLE_DEPTH = 1000;
-
-/** Objects looked at in vain before the search for values that can go in whole is given up; it keeps long impure chains linear. */
-const MAX_FAILED_STEPS = 2_000_000;
 
 interface Origin {
   readonly parent: number | undefined;
@@ -45,10 +40,10 @@ export class ShipmentWalk implements CaptureContext {
   readonly #origins: Origin[] = [];
   readonly #pending: number[] = [];
   #drained = 0;
-  #failedSteps = 0;
   readonly #replacements = new Map<object, { readonly kind: string; readonly payload: unknown }>();
-  /** Objects inside values that go in whole; met again they go in whole too, and V8 keeps them one. */
-  readonly #embedded = new Set<object>();
+  readonly #whole = new WholeValues(
+    (value) => this.#ids.has(value) || importedVariable(value) !== undefined || this.#replacement(value) !== undefined,
+  );
   readonly #memory = new CapturedMemory();
   readonly #weak: { readonly node: number; readonly collection: WeakMap<object, unknown> | WeakSet<object> }[] = [];
   readonly #moduleIndex = new Map<string, number>();
@@ -373,38 +368,11 @@ export class ShipmentWalk implements CaptureContext {
     return grew;
   }
 
-  /** Whether V8 encodes `root` and all it reaches without loss. One pass; no getter is run. */
+  /** Whether V8 encodes `root` and all it reaches without loss. */
   #isWhole(root: object, id: number): boolean {
-    if (this.#embedded.has(root)) return true;
-    if (this.#failedSteps > MAX_FAILED_STEPS) return false;
-    const seen = new Set<object>();
-    const pending: object[] = [root];
-    const depths = [0];
-    let bytes = 0;
-    for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
-      const depth = depths.pop() as number;
-      if (seen.has(at) || this.#embedded.has(at)) continue;
-      seen.add(at);
-      const inside =
-        at !== root && (this.#ids.has(at) || importedVariable(at) !== undefined || this.#replacement(at) !== undefined)
-          ? undefined
-          : plainInside(at);
-      if (inside === undefined || depth > MAX_WHOLE_DEPTH) {
-        this.#failedSteps += seen.size;
-        return false;
-      }
-      bytes += 16;
-      // In reverse, so that depths are those of V8's own walk.
-      for (const value of inside.reverse()) {
-        if (typeof value === "object" && value !== null) {
-          pending.push(value);
-          depths.push(depth + 1);
-        } else bytes += typeof value === "string" ? value.length : 8;
-      }
-    }
-    for (const object of seen) this.#embedded.add(object);
-    this.#count(id, bytes);
-    return true;
+    const bytes = this.#whole.bytesOf(root);
+    if (bytes !== undefined && bytes > 0) this.#count(id, bytes);
+    return bytes !== undefined;
   }
 }
 
