@@ -6,10 +6,14 @@
 import type { Clock } from "../base/clock.ts";
 import { type ErrorCode, type Facts, RaiaError } from "../base/errors.ts";
 import { type ObjectId, ownerPart } from "../base/ids.ts";
+import type { StoredList, StoreUsage } from "../messages/objects.ts";
+import type { Infer } from "../wire/schema.ts";
 import type { Arena } from "./arena.ts";
 import type { Disk } from "./disk.ts";
-import type { Extent, ObjectEffect, ObjectEvent, SpillFile } from "./object-machine.ts";
-import { type Label, type ObjectRecord, ObjectTable, type OwnerUsage, type Waiter } from "./object-table.ts";
+import type { Extent, ObjectEffect, ObjectEvent } from "./object-machine.ts";
+import { ObjectMover } from "./object-mover.ts";
+import { type Label, type ObjectRecord, ObjectTable } from "./object-table.ts";
+import { nextChange } from "./object-waiter.ts";
 import { type Legacy, Orphans } from "./orphans.ts";
 import { SpaceLoop, type SpaceLimits } from "./space-loop.ts";
 import { overflowPrefix, Spiller } from "./spiller.ts";
@@ -54,26 +58,6 @@ export interface PinOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface StoreUsage {
-  readonly capacityBytes: number;
-  readonly usedBytes: number;
-  readonly pinnedBytes: number;
-  readonly spilledBytes: number;
-  readonly maxSpillBytes: number;
-  readonly diskIsFull: boolean;
-  readonly topOwners: readonly OwnerUsage[];
-}
-
-export interface StoredObject {
-  readonly id: ObjectId;
-  readonly bytes: number;
-  readonly state: string;
-  readonly pins: number;
-  readonly ownerId: string;
-  readonly site?: string | undefined;
-  readonly createdAtMs: number;
-}
-
 /** As much disk as fits a few arenas of a large machine; the session's disk is shared with logs. */
 const DEFAULT_MAX_SPILL_BYTES = 256 * 1024 ** 3;
 const TOP_OWNERS = 5;
@@ -84,6 +68,7 @@ export class StoreServer {
   readonly #table = new ObjectTable();
   readonly #spiller: Spiller;
   readonly #space: SpaceLoop;
+  readonly #mover: ObjectMover;
   readonly #limits: SpaceLimits;
   readonly #onStored: () => void;
   /** How often each slot has died: what was waited for in an earlier life must not touch a later one. */
@@ -106,9 +91,17 @@ export class StoreServer {
       table: this.#table,
       clock,
       limits: this.#limits,
-      spill: (record) => this.#spill(record),
+      spill: (record) => this.#mover.spill(record),
       askToCollect: options.askToCollect ?? (() => {}),
       budget: () => this.#budget(),
+    });
+    this.#mover = new ObjectMover({
+      arena,
+      spiller: this.#spiller,
+      step: (record, event) => this.#step(record, event),
+      requestRoom: (bytes) => this.#space.request(arena.slot, bytes),
+      release: (extent) => this.#release(extent),
+      kickSpace: () => this.#space.kick(),
     });
   }
 
@@ -242,7 +235,7 @@ export class StoreServer {
     return kind === "sealed" || kind === "spilling" || kind === "spilled" || kind === "restoring";
   }
 
-  usage(): StoreUsage {
+  usage(): Infer<typeof StoreUsage> {
     return {
       capacityBytes: this.#arena.capacityBytes,
       usedBytes: this.#table.arenaBytes,
@@ -255,7 +248,7 @@ export class StoreServer {
   }
 
   /** For `raia memory`: the largest first. @complexity O(n log n) in the number of objects */
-  list(limit: number): { readonly objects: readonly StoredObject[]; readonly total: number } {
+  list(limit: number): Infer<typeof StoredList> {
     const objects = [...this.#table.records]
       .map((record) => describe(record))
       .sort((a, b) => b.bytes - a.bytes)
@@ -292,37 +285,8 @@ export class StoreServer {
         case "restoring":
           break;
       }
-      await this.#change(record, slot, deadlineMs, signal);
+      await nextChange(record, { slot, deadlineMs, signal }, this.#clock, () => this.#step(record, { kind: "unwanted" }));
     }
-  }
-
-  /** Waits until something happens to the object. */
-  #change(record: ObjectRecord, slot: number, deadlineMs: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        record.waiters.delete(waiter);
-        timer?.cancel();
-        signal?.removeEventListener("abort", aborted);
-      };
-      const waiter: Waiter = {
-        slot,
-        resolve: () => {
-          leave();
-          resolve();
-        },
-        reject: (error) => {
-          leave();
-          reject(error);
-          if (record.waiters.size === 0 && record.state.kind === "creating") this.#step(record, { kind: "unwanted" });
-        },
-      };
-      const timedOut = (): void => waiter.reject(new RaiaError("GET_TIMEOUT", { object: record.id, state: record.state.kind }));
-      const aborted = (): void => waiter.reject(new RaiaError("TASK_CANCELLED", { object: record.id }));
-      const timer = Number.isFinite(deadlineMs) ? this.#clock.after(deadlineMs - this.#clock.nowMs(), timedOut) : undefined;
-      record.waiters.add(waiter);
-      if (signal?.aborted) aborted();
-      else signal?.addEventListener("abort", aborted, { once: true });
-    });
   }
 
   #label(id: ObjectId, label: Label, event: ObjectEvent): void {
@@ -358,7 +322,7 @@ export class StoreServer {
         void this.#spiller.unlink(effect.file.name);
         break;
       case "read":
-        void this.#restore(record, effect.file);
+        void this.#mover.restore(record, effect.file);
         break;
       case "write": // The space loop chose it and carries it out.
       case "forget": // The table has done it.
@@ -371,44 +335,6 @@ export class StoreServer {
     this.#space.kick();
   }
 
-  async #spill(record: ObjectRecord): Promise<string | undefined> {
-    this.#step(record, { kind: "chosen" });
-    if (record.state.kind !== "spilling") return undefined;
-    const outcome = await this.#spiller.write(record, record.state.extent);
-    if (outcome.kind === "written") {
-      if (this.#isForgotten(record)) await this.#spiller.unlink(outcome.file.name);
-      else this.#step(record, { kind: "written", file: outcome.file });
-    } else if (!this.#isForgotten(record)) {
-      this.#step(record, { kind: "writeFailed" });
-    }
-    return outcome.kind === "failed" ? outcome.errno : undefined;
-  }
-
-  /** Brings an object back from disk. Nothing rejects: what goes wrong is an event of the object. */
-  async #restore(record: ObjectRecord, file: SpillFile): Promise<void> {
-    let offset: number;
-    try {
-      offset = await this.#space.request(this.#arena.slot, file.bytes);
-    } catch (error) {
-      const failure = RaiaError.is(error) ? { code: error.code, facts: error.facts } : { code: "STORE_FULL" as const, facts: {} };
-      if (this.#isForgotten(record)) return this.#spiller.unlink(file.name);
-      return this.#step(record, { kind: "noRoom", failure });
-    }
-    const extent = { offset, bytes: file.bytes };
-    const failure = this.#isForgotten(record) ? undefined : await this.#spiller.read(record, file, offset);
-    if (this.#isForgotten(record)) {
-      this.#release(extent);
-      return this.#spiller.unlink(file.name);
-    }
-    if (failure !== undefined) {
-      this.#release(extent);
-      return this.#step(record, { kind: "readFailed", failure });
-    }
-    this.#arena.adopt(offset, file.bytes, this.#arena.slot);
-    this.#step(record, { kind: "restored", extent });
-    this.#space.kick();
-  }
-
   /** Nobody can ask for it any more: it was freed, or its owner is gone. */
   #isUnwanted(id: ObjectId): boolean {
     return this.#table.wasFreed(id) || this.#orphans.isUnwanted(id);
@@ -416,10 +342,6 @@ export class StoreServer {
 
   #gone(id: ObjectId): RaiaError {
     return new RaiaError(this.#orphans.hasDeadOwner(id) ? "OWNER_DIED" : "OBJECT_FREED", { object: id });
-  }
-
-  #isForgotten(record: ObjectRecord): boolean {
-    return record.state.kind === "freed";
   }
 
   #budget(): Facts {
@@ -432,7 +354,7 @@ function legacyOf({ id, label }: ObjectRecord): Legacy {
   return { id, nested: label?.nested ?? [] };
 }
 
-function describe({ id, bytes, state, label, createdAtMs }: ObjectRecord): StoredObject {
+function describe({ id, bytes, state, label, createdAtMs }: ObjectRecord): Infer<typeof StoredList>["objects"][number] {
   return {
     id,
     bytes,
