@@ -17,7 +17,8 @@ import { FakeArena } from "../store/fake-arena.ts";
 import { StoreServer } from "../store/store-server.ts";
 import { Endpoint } from "../wire/endpoint.ts";
 import type { Transport } from "../wire/transport.ts";
-import { type RuntimeDependencies, WorkerRuntime } from "../worker/worker-runtime.ts";
+import type { RuntimeDependencies } from "../worker/runtime-dependencies.ts";
+import { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { InProcessLauncher, type StartedRuntime } from "./in-process-launcher.ts";
 import { ProcessShell } from "./in-process-shell.ts";
 

@@ -4,7 +4,6 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
-import type { Finalizers } from "../base/finalizers.ts";
 import { type Random, realRandom } from "../base/random.ts";
 import { Spinner } from "../base/spinner.ts";
 import type { WorkerDemand } from "../messages/common.ts";
@@ -12,21 +11,19 @@ import { ownerService } from "../messages/owners.ts";
 import { readError, reviveError } from "../values/error-codec.ts";
 import type { EndCode } from "./calls/call.ts";
 import type { Connection } from "../wire/connection.ts";
-import type { Identity } from "../wire/greeting.ts";
 import { Endpoint } from "../wire/endpoint.ts";
-import type { Transport } from "../wire/transport.ts";
 import { ActorDirectory } from "./calls/actor-directory.ts";
 import { ArgumentReader } from "./execution/argument-reader.ts";
 import { ArgumentWriter } from "./calls/call-arguments.ts";
 import { CallIssuer } from "./calls/call-issuer.ts";
 import { CallResults } from "./calls/call-results.ts";
-import { type ClusterAddresses, ClusterLink, type NewJob, type Registered } from "./cluster-link.ts";
+import { ClusterLink, type NewJob, type Registered } from "./cluster-link.ts";
 import { ClusterState } from "./state/cluster-state.ts";
 import { EventReporter } from "./state/event-reporter.ts";
 import { UnhandledErrors } from "./state/unhandled-errors.ts";
 import { EventRing, eventKind } from "./state/event-ring.ts";
 import { Executor } from "./execution/executor.ts";
-import { type FunctionCodec, FunctionTable } from "./functions.ts";
+import { FunctionTable } from "./functions.ts";
 import { HostServer } from "./execution/host-server.ts";
 import { Bequests } from "./ownership/bequests.ts";
 import { ObjectExplainer } from "./ownership/object-explainer.ts";
@@ -38,39 +35,12 @@ import { OwnerServer } from "./ownership/owner-server.ts";
 import { ReferenceTable } from "./objects/references.ts";
 import { ResultWriter } from "./execution/result-writer.ts";
 import { StoreAdapter } from "./objects/store-adapter.ts";
-import { StoreOpener, type StoreOpenerDependencies } from "./objects/store-opener.ts";
+import { StoreOpener } from "./objects/store-opener.ts";
 import { TaskServer, type TaskServerEffects } from "./execution/task-server.ts";
 import { type LeaseCalls, TaskSubmitter } from "./calls/task-submitter.ts";
 import { RuntimeValueHooks } from "./objects/value-hooks.ts";
+import type { RuntimeDependencies } from "./runtime-dependencies.ts";
 import { WorkerLinks } from "./calls/worker-links.ts";
-
-export interface RuntimeDependencies extends StoreOpenerDependencies {
-  readonly kind: "driver" | "worker";
-  readonly identity: Identity;
-  /** Where node and control can be dialled, once they answer. */
-  readonly cluster: Promise<ClusterAddresses>;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly finalizers: Finalizers;
-  /** For ids. Default: the system's. */
-  readonly random?: Random;
-  /** How functions travel. Default: by module or by source, see values/. */
-  readonly functionCodec?: FunctionCodec;
-  /** Refuses what this kind of cluster cannot give. */
-  readonly checkDemand?: (demand: Omit<WorkerDemand, "jobId">) => void;
-  /** The job that this process will get, where that is known before it has joined: the first of a cluster of its own. */
-  readonly expectedJobId?: string;
-  /** How long to look for an answer before sleeping; see Spinner. Default 0: not at all. */
-  readonly spinMs?: number;
-  /** Lines that workers of this job printed. */
-  showOutput(stream: "stdout" | "stderr", lines: readonly string[]): void;
-  /** Shows a line about a failure that nobody looked at. Absent: none is shown. */
-  showUnhandled?: ((line: string) => void) | undefined;
-  /** Whether work is under way that the process must stay alive for. */
-  keepAlive(isNeeded: boolean): void;
-  /** The node is gone: nothing can go on. */
-  nodeLost(reason: string): void;
-}
 
 export interface RuntimeInspection {
   /** Objects that somebody still needs. */
