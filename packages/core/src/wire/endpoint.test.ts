@@ -47,6 +47,24 @@ test("endpoint: one that has greeted stays", async () => {
   assert.equal(head.counters.rejected, 0);
 });
 
+test("endpoint: who leaves does not wait for a peer that stands still", async () => {
+  const { clock, endpoint, turns } = newNetwork();
+  const still = endpoint("still");
+  await still.listen();
+  still.holdBack();
+  const leaving = endpoint("leaving");
+  const dialled = assert.rejects(leaving.dial("still"), { code: "CONNECTION_LOST" });
+  await turns();
+  let isClosed = false;
+  void leaving.close().then(() => (isClosed = true));
+  await turns();
+  assert.equal(isClosed, false);
+  clock.advance(500);
+  await turns();
+  await dialled;
+  assert.equal(isClosed, true);
+});
+
 test("endpoint: a peer is lost when its last connection is, whoever dialled", async () => {
   const { endpoint, turns } = newNetwork();
   const [a, b] = [endpoint("a"), endpoint("b")];

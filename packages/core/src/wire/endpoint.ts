@@ -14,6 +14,9 @@ const MAX_GREETINGS = 5;
 /** So long may a peer take to say who it is. A process that stands still for longer dials again when it goes on. */
 const GREETING_MS = 10_000;
 
+/** So long is waited for a greeting when this process leaves. */
+const LAST_GREETING_MS = 500;
+
 export interface EndpointEvents {
   /** Adds the services that this process offers. Called before the peer's first call is read. */
   connected(connection: Connection): void;
@@ -28,6 +31,8 @@ export class Endpoint {
   readonly #accepted = new Set<Connection>();
   /** Those of `#dialled` that have greeted. */
   readonly #reached = new Set<Connection>();
+  /** Those of `#dialled` that have not. */
+  readonly #greeting = new Set<Connection>();
   /** A driver ends when its program does, whatever connections it has. */
   readonly #restsIdle: boolean;
   readonly counters: ConnectionCounters = { rejected: 0 };
@@ -120,7 +125,8 @@ export class Endpoint {
     connection.peerAddress = address;
     const greeted = connection.startAsDialler(this.#identity);
     this.#events.connected(connection);
-    await greeted;
+    this.#greeting.add(connection);
+    await greeted.finally(() => this.#greeting.delete(connection));
     this.#reached.add(connection);
     connection.onClosed(() => this.#reached.delete(connection));
     if (this.#restsIdle) connection.restIdle();
@@ -138,9 +144,14 @@ export class Endpoint {
     for (const connection of this.#accepted) connection.close("endpoint closed");
     const dialled = [...this.#dialled.values()];
     this.#dialled.clear();
+    // What was to be said to one that greets at last is said; one that stands still is not waited for.
+    const patience = this.#clock.after(LAST_GREETING_MS, () => {
+      for (const connection of this.#greeting) connection.close("endpoint closed");
+    });
     for (const result of await Promise.allSettled(dialled)) {
       if (result.status === "fulfilled") result.value.close("endpoint closed");
     }
+    patience.cancel();
     await this.#listener?.close();
   }
 }
