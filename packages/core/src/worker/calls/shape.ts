@@ -34,6 +34,11 @@ export class Shape {
     this.maxLeases = maxLeases;
   }
 
+  /** How many more calls a lease may take. Behind one that may kill the process, the result of the one before could be lost. */
+  roomOn(lease: LeaseChannel): number {
+    return this.isAlone ? 1 - lease.inFlight : lease.room;
+  }
+
   /** Leases that its calls could use, with those that it has or has asked for. */
   get wantedLeases(): number {
     const stuck = this.leases.reduce((sum, lease) => sum + Math.max(0, lease.inFlight - 1), 0);
@@ -55,7 +60,7 @@ export class Shape {
    * @param isUrgent the idle lease is new, and was asked for because there is work
    */
   victimOf(thief: LeaseChannel, nowMs: number, isUrgent: boolean): { readonly victim: LeaseChannel; readonly count: number } | undefined {
-    if (thief.room <= 0) return undefined;
+    if (this.roomOn(thief) <= 0) return undefined;
     let victim: LeaseChannel | undefined;
     for (const lease of this.leases) {
       if (lease !== thief && lease.inFlight > 1 && (victim === undefined || lease.inFlight > victim.inFlight)) victim = lease;
@@ -65,6 +70,6 @@ export class Shape {
     const isStuck = nowMs - victim.lastResultAtMs > REBALANCE_MS;
     const expectedMs = waiting * Math.min(this.estimate.averageMs, MAX_ESTIMATE_MS);
     if (!isUrgent && !isStuck && expectedMs < MIN_STOLEN_MS) return undefined;
-    return { victim, count: Math.min(thief.room, isStuck ? waiting : Math.ceil(waiting / 2)) };
+    return { victim, count: Math.min(this.roomOn(thief), isStuck ? waiting : Math.ceil(waiting / 2)) };
   }
 }

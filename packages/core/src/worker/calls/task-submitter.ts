@@ -121,7 +121,7 @@ export class TaskSubmitter {
 
   #fill(shape: Shape, lease: LeaseChannel, most: number): void {
     const { queue } = shape;
-    let room = Math.min(lease.room, most);
+    let room = Math.min(shape.roomOn(lease), most);
     while (room > 0) {
       const call = queue.shift();
       if (call === undefined) return;
@@ -377,7 +377,6 @@ export class TaskSubmitter {
     this.#limits.cancel(call, cancellation);
   }
 
-  /** Everything that has not finished fails; leases go back. */
   /** All that is under way fails with this code. */
   shutdown(code: EndCode): void {
     this.#endedWith = code;
