@@ -3,9 +3,10 @@
  * would end the process when the thread is terminated. So values are copies. What needs compare-exchange cannot be done
  * this way: room is asked of the node, and words are not to be had.
  */
-import { fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { readSync, writeSync } from "node:fs";
 import { RaiaError } from "../base/errors.ts";
-import { type ApartView, type Arena, type ArenaLayout, readHeader } from "./arena.ts";
+import type { ApartView, Arena, ArenaLayout } from "./arena.ts";
+import { openArenaFile } from "./arena-file.ts";
 import { BLOCK_BYTES, type BlockTable } from "./block-table.ts";
 
 export class FileArena implements Arena {
@@ -23,13 +24,7 @@ export class FileArena implements Arena {
 
   /** @throws {RaiaError} PROTOCOL when the file is not a whole arena of this version */
   static open({ path, slot }: { path: string; slot: number }): FileArena {
-    const descriptor = openSync(path, "r+");
-    const header = new Int32Array(BLOCK_BYTES / Int32Array.BYTES_PER_ELEMENT);
-    readSync(descriptor, header, 0, header.byteLength, 0);
-    const layout = readHeader(header);
-    const { size } = fstatSync(descriptor);
-    if (size < layout.totalBytes)
-      throw new RaiaError("PROTOCOL", { reason: "arena is cut short", bytes: size, expected: layout.totalBytes });
+    const { descriptor, layout } = openArenaFile(path);
     return new FileArena(slot, layout, descriptor);
   }
 

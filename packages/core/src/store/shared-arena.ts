@@ -3,10 +3,11 @@
  * each process. Writers and atomics use the shared mapping, readers the private one. The mappings last as long as the
  * process: buffers over them may be alive anywhere, and reading one after an unmap would end the process.
  */
-import { closeSync, ftruncateSync, fstatSync, openSync, readSync, statfsSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { RaiaError } from "../base/errors.ts";
-import { type ApartView, ArenaBase, type ArenaLayout, layoutFor, readHeader, writeHeader } from "./arena.ts";
+import { type ApartView, ArenaBase, type ArenaLayout, layoutFor, writeHeader } from "./arena.ts";
+import { openArenaFile } from "./arena-file.ts";
 import { BLOCK_BYTES } from "./block-table.ts";
 import { createMemoryFile, dropPages, map, pageBytes, populate, punchHole, remapPrivate, unmap, view } from "./posix.ts";
 import type { TouchableMemory } from "./pretouch-loop.ts";
@@ -54,14 +55,7 @@ export class SharedArena extends ArenaBase implements TouchableMemory {
    * @throws {RaiaError} PROTOCOL when the file is not a whole arena of this version
    */
   static open({ path, slot }: { path: string; slot: number }): SharedArena {
-    const descriptor = openSync(path, "r+");
-    const header = new Int32Array(BLOCK_BYTES / Int32Array.BYTES_PER_ELEMENT);
-    readSync(descriptor, header, 0, header.byteLength, 0);
-    const layout = readHeader(header);
-    const { size } = fstatSync(descriptor);
-    // Touching a mapped page behind the end of the file ends the process.
-    if (size < layout.totalBytes)
-      throw new RaiaError("PROTOCOL", { reason: "arena is cut short", bytes: size, expected: layout.totalBytes });
+    const { descriptor, layout } = openArenaFile(path);
     return new SharedArena(slot, layout, { descriptor, path }, map(descriptor, 0, layout.totalBytes, "shared"));
   }
 
