@@ -19,6 +19,7 @@ import { ipcTransport } from "../wire/ipc-transport.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { memoryThresholdOf, modeOf } from "../api/environment.ts";
 import type { Driver, DriverOptions } from "../api/init.ts";
+import { clusterOptionsOf } from "./cluster-options.ts";
 import { type ClusterAddress, clusterAddress } from "./cluster-address.ts";
 import { endHead, startHead } from "./head-process.ts";
 import { startInProcess } from "./in-process-driver.ts";
@@ -103,17 +104,7 @@ function startLocal(options: DriverOptions): Place {
   enableCompileCache?.();
   const session = makeSessionDirectory({ env: process.env });
   makeSecret(session.path, realRandom);
-  const {
-    address: _address,
-    namespace: _namespace,
-    labels = {},
-    objectStoreMemory,
-    spillDirectory,
-    logToDriver: _log,
-    warnUnhandledErrors: _warn,
-    mode: _mode,
-    ...resources
-  } = options;
+  const { labels, objectStoreMemory, spillDirectory, resources } = clusterOptionsOf(options);
   const { child, ready } = startHead(session, {
     standing: false,
     parentPid: process.pid,

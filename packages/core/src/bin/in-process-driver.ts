@@ -2,6 +2,7 @@
 import { enableCompileCache } from "node:module";
 import { unhandledPrinter } from "./unhandled-printer.ts";
 import type { Driver, DriverOptions } from "../api/init.ts";
+import { clusterOptionsOf } from "./cluster-options.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
 import { realClock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
@@ -27,17 +28,7 @@ export function startInProcess(options: DriverOptions): Driver {
   const clock = realClock;
   const finalizers = realFinalizers();
   const transport = MemoryTransport.immediate(clock);
-  const {
-    address: _address,
-    namespace: _namespace,
-    labels = {},
-    objectStoreMemory,
-    spillDirectory,
-    logToDriver: _log,
-    warnUnhandledErrors: _warn,
-    mode: _mode,
-    ...asked
-  } = options;
+  const { labels, objectStoreMemory, spillDirectory, resources: asked } = clusterOptionsOf(options);
   if (spillDirectory !== undefined) throw notInProcess("spillDirectory", "objects that do not fit stay in memory");
   const resources = parseResources({ numCpus: DEFAULT_CPUS, memory: MEMORY_BYTES, ...asked });
   const worldOptions: Omit<WorldOptions, "disk"> = {
