@@ -1,16 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ActorSpec } from "../messages/control.ts";
 import { actorSpec, ControlFixture } from "./control-fixture.ts";
+import type { ControlOptions } from "./control-server.ts";
 import { MemoryRecordStore } from "./memory-record-store.ts";
 import type { RecordChange } from "./record-store.ts";
+
+/** A cluster of one node, a driver, and what the driver asks for when it makes an actor. */
+async function newActor(more: Partial<ActorSpec> = {}, options: Partial<ControlOptions> = {}) {
+  const fixture = await ControlFixture.start(options);
+  const node = await fixture.node();
+  const { peer, jobId } = await fixture.driver();
+  return { fixture, node, peer, jobId, spec: actorSpec(jobId, "driver", more) };
+}
 
 const crash = { kind: "signal", signal: "SIGKILL" };
 
 test("actors: created, placed, started; who watches hears of it", async () => {
-  const fixture = await ControlFixture.start();
-  const node = await fixture.node();
-  const { peer, jobId } = await fixture.driver();
-  const spec = actorSpec(jobId, "driver");
+  const { fixture, node, peer, spec } = await newActor();
 
   await peer.createActor(spec);
   await fixture.settle();
@@ -28,10 +35,7 @@ test("actors: created, placed, started; who watches hears of it", async () => {
 });
 
 test("actors: a crash restarts, the one after the last kills, and the cause is told", async () => {
-  const fixture = await ControlFixture.start();
-  const node = await fixture.node();
-  const { peer, jobId } = await fixture.driver();
-  const spec = actorSpec(jobId, "driver", { maxRestarts: 1 });
+  const { fixture, node, peer, spec } = await newActor({ maxRestarts: 1 });
   const { actorId } = spec;
   await peer.createActor(spec);
 
@@ -67,10 +71,7 @@ test("actors: an error in the constructor travels to those who watch", async () 
 });
 
 test("actors: the end that overtakes the start is not lost", async () => {
-  const fixture = await ControlFixture.start();
-  const node = await fixture.node();
-  const { peer, jobId } = await fixture.driver();
-  const spec = actorSpec(jobId, "driver");
+  const { fixture, node, peer, spec } = await newActor();
   node.onStart = () => {
     node.reports.actorEnded({ actorId: spec.actorId, incarnation: 1, cause: crash, intended: false });
     return node.alive();
@@ -126,10 +127,7 @@ test("actors: a name is taken once, shared with getIfExists, and free when the k
 });
 
 test("actors: the same request twice makes one actor", async () => {
-  const fixture = await ControlFixture.start();
-  const node = await fixture.node();
-  const { peer, jobId } = await fixture.driver();
-  const spec = actorSpec(jobId, "driver");
+  const { fixture, node, peer, spec } = await newActor();
 
   await peer.createActor(spec);
   const again = await fixture.answer(peer.control.createActor({ spec, getIfExists: false }));
@@ -191,10 +189,7 @@ test("actors: what a detached actor creates after its job is over lives, and end
 });
 
 test("actors: out of scope, it may finish what it has, and is alive until then", async () => {
-  const fixture = await ControlFixture.start();
-  const node = await fixture.node();
-  const { peer, jobId } = await fixture.driver();
-  const spec = actorSpec(jobId, "driver");
+  const { fixture, node, peer, spec } = await newActor();
   await peer.createActor(spec);
   await fixture.settle();
   const stopping = Promise.withResolvers<void>();
@@ -210,10 +205,7 @@ test("actors: out of scope, it may finish what it has, and is alive until then",
 });
 
 test("actors: named ones do not go with their handles", async () => {
-  const fixture = await ControlFixture.start();
-  const node = await fixture.node();
-  const { peer, jobId } = await fixture.driver();
-  const spec = actorSpec(jobId, "driver", { name: "stays" });
+  const { fixture, node, peer, spec } = await newActor({ name: "stays" });
   await peer.createActor(spec);
 
   peer.control.actorOutOfScope({ actorId: spec.actorId });
@@ -333,10 +325,7 @@ test("actors: a node that refuses and says why speaks for the cluster", async ()
 });
 
 test("actors: a kill that allows restarts does, though the node calls the end intended", async () => {
-  const fixture = await ControlFixture.start();
-  const node = await fixture.node();
-  const { peer, jobId } = await fixture.driver();
-  const spec = actorSpec(jobId, "driver", { maxRestarts: 1 });
+  const { fixture, node, peer, spec } = await newActor({ maxRestarts: 1 });
   const { actorId } = spec;
   await peer.createActor(spec);
   await fixture.settle();
@@ -459,10 +448,7 @@ test("actors: what is kept is what lives: the dead are not watched, and a closed
 });
 
 test("actors: a kill of one that never was is an error, of one that is dead is none", async () => {
-  const fixture = await ControlFixture.start();
-  await fixture.node();
-  const { peer, jobId } = await fixture.driver();
-  const spec = actorSpec(jobId, "driver");
+  const { fixture, peer, spec } = await newActor();
   await peer.createActor(spec);
 
   await fixture.answer(peer.control.killActor({ actorId: spec.actorId, noRestart: true }));
@@ -483,10 +469,7 @@ class SlowStore extends MemoryRecordStore {
 
 test("actors: nobody is told of a restart, and nothing starts, before its number is durable", async () => {
   const store = new SlowStore();
-  const fixture = await ControlFixture.start({ store });
-  const node = await fixture.node();
-  const { peer, jobId } = await fixture.driver();
-  const spec = actorSpec(jobId, "driver", { maxRestarts: 1 });
+  const { fixture, node, peer, spec } = await newActor({ maxRestarts: 1 }, { store });
   await peer.createActor(spec);
   await fixture.settle();
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -526,10 +509,7 @@ test("actors: reports of an actor that was never started, or of incarnations to 
 
 test("actors: while nothing can be written, creating fails, a kill stops and says so, and both mend", async () => {
   const store = new SlowStore();
-  const fixture = await ControlFixture.start({ store });
-  const node = await fixture.node();
-  const { peer, jobId } = await fixture.driver();
-  const spec = actorSpec(jobId, "driver", { name: "a" });
+  const { fixture, node, peer, jobId, spec } = await newActor({ name: "a" }, { store });
   await peer.createActor(spec);
   await fixture.settle();
   store.gate = Promise.reject(new Error("disk full"));

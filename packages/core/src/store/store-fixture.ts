@@ -35,6 +35,29 @@ export class FakeFinalizers implements Finalizers {
   }
 }
 
+/** The store as process `slot` would have it over a wire. */
+export function gatewayTo(server: StoreServer, slot: number): StoreGateway {
+  // Handlers answer at once or with a promise; over a wire both are promises.
+  const handlers = storeHandlers(
+    server,
+    () => slot,
+    async () => {},
+  );
+  return {
+    sealObject: (request) => handlers.sealObject(request, undefined),
+    pinObjects: async (request) => handlers.pinObjects(request, undefined),
+    unpinObjects: (request) => handlers.unpinObjects(request, undefined),
+    freeObjects: (request) => handlers.freeObjects(request, undefined),
+    requestSpace: async (request) => handlers.requestSpace(request, undefined),
+    adoptFile: async (request) => handlers.adoptFile(request, undefined),
+    abandonObject: (request) => handlers.abandonObject(request, undefined),
+    keepOrphans: async (request) => handlers.keepOrphans(request, undefined),
+    dropOrphans: (request) => handlers.dropOrphans(request, undefined),
+    askUsage: async (request) => handlers.askUsage(request, undefined),
+    listStored: async (request) => handlers.listStored(request, undefined),
+  };
+}
+
 export interface FakeProcess {
   readonly slot: number;
   readonly arena: FakeArena;
@@ -58,25 +81,7 @@ export class StoreFixture {
     const { clock, disk } = this;
     const arena = this.arena.attach(slot);
     const finalizers = new FakeFinalizers();
-    // Handlers answer at once or with a promise; over a wire both are promises.
-    const handlers = storeHandlers(
-      this.server,
-      () => slot,
-      async () => {},
-    );
-    const gateway: StoreGateway = {
-      sealObject: (request) => handlers.sealObject(request, undefined),
-      pinObjects: async (request) => handlers.pinObjects(request, undefined),
-      unpinObjects: (request) => handlers.unpinObjects(request, undefined),
-      freeObjects: (request) => handlers.freeObjects(request, undefined),
-      requestSpace: async (request) => handlers.requestSpace(request, undefined),
-      adoptFile: async (request) => handlers.adoptFile(request, undefined),
-      abandonObject: (request) => handlers.abandonObject(request, undefined),
-      keepOrphans: async (request) => handlers.keepOrphans(request, undefined),
-      dropOrphans: (request) => handlers.dropOrphans(request, undefined),
-      askUsage: async (request) => handlers.askUsage(request, undefined),
-      listStored: async (request) => handlers.listStored(request, undefined),
-    };
+    const gateway = gatewayTo(this.server, slot);
     const client = new StoreClient({ arena, gateway, disk, clock, finalizers }, limits);
     return { slot, arena, client, gateway, finalizers };
   }

@@ -2,20 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RaiaError } from "../base/errors.ts";
 import { registerCodec } from "./class-registry.ts";
-import { decodeValue, encodeValue, packValue, type ValueHooks } from "./value-codec.ts";
-
-const hooks: ValueHooks = { replace: () => undefined, revive: () => undefined };
-
-function pack(value: unknown): Uint8Array {
-  const encoded = encodeValue(value, hooks);
-  const bytes = new Uint8Array(encoded.byteLength);
-  packValue(encoded, bytes);
-  return bytes;
-}
+import { decodeValue, encodeValue } from "./value-codec.ts";
+import { noHooks, packed } from "./value-fixture.ts";
 
 function through<T>(value: T): T {
-  const bytes = pack(value);
-  return decodeValue(bytes, 0, bytes.length, hooks, true) as T;
+  const bytes = packed(value);
+  return decodeValue(bytes, 0, bytes.length, noHooks, true) as T;
 }
 
 class Money {
@@ -59,7 +51,7 @@ test("codecs: too deep and cyclic payloads are refused with the path", () => {
   let deep = new Tree([]);
   for (let i = 0; i < 10_000; i++) deep = new Tree([deep]);
   assert.throws(
-    () => encodeValue({ deep }, hooks),
+    () => encodeValue({ deep }, noHooks),
     (error) => RaiaError.is(error, "UNSERIALIZABLE") && (error.facts["path"] as string).startsWith("$.deep (encoded)[0]"),
   );
 
@@ -67,13 +59,13 @@ test("codecs: too deep and cyclic payloads are refused with the path", () => {
   const cyclic = new Tree(children);
   children.push(cyclic);
   assert.throws(
-    () => encodeValue([cyclic], hooks),
+    () => encodeValue([cyclic], noHooks),
     (error) => RaiaError.is(error, "UNSERIALIZABLE") && /contains the object itself/.test(error.facts["reason"] as string),
   );
 
   const odd = new Tree([{ notATree: () => 1 } as unknown as Tree]);
   assert.throws(
-    () => encodeValue([odd], hooks),
+    () => encodeValue([odd], noHooks),
     (error) => RaiaError.is(error, "UNSERIALIZABLE") && error.facts["path"] === "$[0] (encoded)[0].notATree",
   );
 });
@@ -81,7 +73,7 @@ test("codecs: too deep and cyclic payloads are refused with the path", () => {
 test("codecs: a subclass is not its parent", () => {
   class Discount extends Money {}
   assert.throws(
-    () => encodeValue(new Discount(1), hooks),
+    () => encodeValue(new Discount(1), noHooks),
     (error) => RaiaError.is(error, "UNSERIALIZABLE") && /test\.Money/.test(error.facts["reason"] as string),
   );
 });
@@ -106,17 +98,17 @@ test("codecs: what throws says whose codec it was", () => {
   );
   mood = "encode";
   assert.throws(
-    () => encodeValue({ a: new Moody() }, hooks),
+    () => encodeValue({ a: new Moody() }, noHooks),
     (error) => RaiaError.is(error, "UNSERIALIZABLE") && error.facts["path"] === "$.a" && /not today/.test(error.facts["reason"] as string),
   );
 });
 
 test("codecs: one that is not here is named", () => {
-  const bytes = pack(new Money(1));
+  const bytes = packed(new Money(1));
   const at = Buffer.from(bytes.buffer).indexOf("test.Money");
   bytes.set(Buffer.from("test.Maney"), at);
   assert.throws(
-    () => decodeValue(bytes, 0, bytes.length, hooks, true),
+    () => decodeValue(bytes, 0, bytes.length, noHooks, true),
     (error) => RaiaError.is(error, "CODEC_MISSING") && error.facts["codec"] === "test.Maney",
   );
 });

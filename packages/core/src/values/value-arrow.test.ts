@@ -5,16 +5,8 @@ import * as flechette from "@uwdata/flechette";
 import * as arrow from "apache-arrow";
 import { RaiaError } from "../base/errors.ts";
 import { useArrowLibrary } from "./value-arrow.ts";
-import { decodeValue, encodeValue, packValue, type ValueHooks } from "./value-codec.ts";
-
-const hooks: ValueHooks = { replace: () => undefined, revive: () => undefined };
-
-function pack(value: unknown): Uint8Array {
-  const encoded = encodeValue(value, hooks);
-  const bytes = new Uint8Array(encoded.byteLength);
-  packValue(encoded, bytes);
-  return bytes;
-}
+import { decodeValue, encodeValue } from "./value-codec.ts";
+import { noHooks, packed } from "./value-fixture.ts";
 
 const delays = Float64Array.from({ length: 10_000 }, (_, index) => index / 7);
 const origins = Array.from({ length: 10_000 }, (_, index) => (index % 3 === 0 ? null : `A${index % 50}`));
@@ -24,8 +16,8 @@ test("arrow: a table of apache-arrow is opened in place", () => {
     delay: arrow.makeVector(delays),
     origin: arrow.vectorFromArray(origins, new arrow.Dictionary(new arrow.Utf8(), new arrow.Int32())),
   });
-  const bytes = pack({ name: "flights", table, again: [table] });
-  const back = decodeValue(bytes, 0, bytes.length, hooks, true) as { table: arrow.Table; again: arrow.Table[] };
+  const bytes = packed({ name: "flights", table, again: [table] });
+  const back = decodeValue(bytes, 0, bytes.length, noHooks, true) as { table: arrow.Table; again: arrow.Table[] };
   assert.ok(back.table instanceof arrow.Table);
   assert.equal(back.again[0], back.table);
   const column = back.table.getChild("delay")?.toArray() as Float64Array;
@@ -35,28 +27,28 @@ test("arrow: a table of apache-arrow is opened in place", () => {
 });
 
 test("arrow: a vector, and a table of several batches", () => {
-  const bytes = pack(arrow.vectorFromArray([1, null, 3], new arrow.Int32()));
-  const vector = decodeValue(bytes, 0, bytes.length, hooks, true) as arrow.Vector;
+  const bytes = packed(arrow.vectorFromArray([1, null, 3], new arrow.Int32()));
+  const vector = decodeValue(bytes, 0, bytes.length, noHooks, true) as arrow.Vector;
   assert.deepEqual([...vector], [1, null, 3]);
   const batches = new arrow.Table({ x: arrow.makeVector(Int32Array.of(1, 2)) }).concat(
     new arrow.Table({ x: arrow.makeVector(Int32Array.of(3)) }),
   );
-  const packed = pack(batches);
-  const back = decodeValue(packed, 0, packed.length, hooks, false) as arrow.Table;
+  const combined = packed(batches);
+  const back = decodeValue(combined, 0, combined.length, noHooks, false) as arrow.Table;
   assert.deepEqual([back.batches.length, ...(back.getChild("x") as Iterable<unknown>)], [2, 1, 2, 3]);
 });
 
 test("arrow: a table made by the copy for require is accepted too", () => {
   const required = createRequire(import.meta.url)("apache-arrow") as typeof arrow;
-  const bytes = pack(new required.Table({ x: required.makeVector(Int32Array.of(1, 2)) }));
-  const back = decodeValue(bytes, 0, bytes.length, hooks, true);
+  const bytes = packed(new required.Table({ x: required.makeVector(Int32Array.of(1, 2)) }));
+  const back = decodeValue(bytes, 0, bytes.length, noHooks, true);
   assert.ok(back instanceof arrow.Table);
 });
 
 test("arrow: a table and a column of flechette", () => {
   const table = flechette.tableFromArrays({ delay: delays, origin: origins });
-  const bytes = pack([table, table.getChild("delay")]);
-  const [back, column] = decodeValue(bytes, 0, bytes.length, hooks, true) as [flechette.Table, flechette.Column<number>];
+  const bytes = packed([table, table.getChild("delay")]);
+  const [back, column] = decodeValue(bytes, 0, bytes.length, noHooks, true) as [flechette.Table, flechette.Column<number>];
   assert.ok(back instanceof flechette.Table);
   assert.deepEqual(back.getChild("delay").toArray(), delays);
   assert.deepEqual([...back.getChild("origin")].slice(0, 2), [null, "A1"]);
@@ -70,7 +62,7 @@ test("arrow: what only looks like a table is a class like any other", () => {
     batches = [];
   }
   assert.throws(
-    () => encodeValue(new Lookalike(), hooks),
+    () => encodeValue(new Lookalike(), noHooks),
     (error) => RaiaError.is(error, "UNSERIALIZABLE"),
   );
   assert.throws(

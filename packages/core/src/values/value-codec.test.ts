@@ -4,18 +4,9 @@ import vm from "node:vm";
 import { ByteWriter } from "../base/byte-writer.ts";
 import { RaiaError } from "../base/errors.ts";
 import { decodeImmediate, decodeValue, encodeValue, isImmediate, packValue, tryEncodeSmall, type ValueHooks } from "./value-codec.ts";
+import { noHooks, packed } from "./value-fixture.ts";
 
-const hooks: ValueHooks = { replace: () => undefined, revive: () => undefined };
-
-/** The packed bytes in memory that begins on a page, as in the store, and that held something else before. */
-function packed(value: unknown, withHooks = hooks): Uint8Array {
-  const encoded = encodeValue(value, withHooks);
-  const bytes = new Uint8Array(encoded.byteLength).fill(0xee);
-  packValue(encoded, bytes);
-  return bytes;
-}
-
-function throughPacked<T>(value: T, { share = true, withHooks = hooks } = {}): T {
+function throughPacked<T>(value: T, { share = true, withHooks = noHooks } = {}): T {
   const bytes = packed(value, withHooks);
   return decodeValue(bytes, 0, bytes.length, withHooks, share) as T;
 }
@@ -32,14 +23,14 @@ function smallBytes(value: unknown): Uint8Array | undefined {
 function throughSmall<T>(value: T): T {
   const bytes = smallBytes(value);
   assert.ok(bytes !== undefined, "the value takes the small form");
-  return decodeValue(bytes, 0, bytes.length, hooks, false) as T;
+  return decodeValue(bytes, 0, bytes.length, noHooks, false) as T;
 }
 
 function refused(value: unknown, expected: Record<string, unknown>): RaiaError {
   assert.equal(smallBytes(value), undefined);
   let caught: unknown;
   assert.throws(
-    () => encodeValue(value, hooks),
+    () => encodeValue(value, noHooks),
     (error) => {
       caught = error;
       return RaiaError.is(error, "UNSERIALIZABLE");
@@ -197,7 +188,7 @@ test("values: a sparse array of any length costs what it holds", () => {
   sparse[2 ** 32 - 2] = 2;
   const bytes = packed(sparse);
   assert.ok(bytes.length < 100);
-  const back = decodeValue(bytes, 0, bytes.length, hooks, true) as unknown[];
+  const back = decodeValue(bytes, 0, bytes.length, noHooks, true) as unknown[];
   assert.equal(back.length, 2 ** 32 - 1);
   assert.deepEqual(Object.keys(back), ["0", "4294967294"]);
   const empty = throughPacked(new Array<unknown>(2 ** 31));
@@ -222,7 +213,7 @@ test("values: rows of one shape name their keys once", () => {
   rows.push({ description: "other order", measurement: 1, identifier: 1 });
   const bytes = packed(rows);
   assert.ok(bytes.length < rows.length * 25, `${bytes.length} bytes`);
-  assert.deepStrictEqual(decodeValue(bytes, 0, bytes.length, hooks, true), rows);
+  assert.deepStrictEqual(decodeValue(bytes, 0, bytes.length, noHooks, true), rows);
 });
 
 test("values: a million levels deep", () => {
@@ -259,15 +250,15 @@ test("values: every container and error may be deep inside others", () => {
 
 test("values: binary data is not copied by the encoder and is read in place", () => {
   const numbers = Float64Array.from({ length: 10_000 }, (_, index) => index);
-  const encoded = encodeValue({ before: "x", numbers }, hooks);
+  const encoded = encodeValue({ before: "x", numbers }, noHooks);
   assert.equal(encoded.parts.length, 1);
   assert.equal(encoded.parts[0]?.buffer, numbers.buffer);
   const bytes = packed({ before: "x", numbers });
-  const shared = decodeValue(bytes, 0, bytes.length, hooks, true) as { numbers: Float64Array };
+  const shared = decodeValue(bytes, 0, bytes.length, noHooks, true) as { numbers: Float64Array };
   assert.equal(shared.numbers.buffer, bytes.buffer);
   assert.equal(shared.numbers.byteOffset % 64, 0);
   assert.deepEqual(shared.numbers, numbers);
-  const copied = decodeValue(bytes, 0, bytes.length, hooks, false) as { numbers: Float64Array };
+  const copied = decodeValue(bytes, 0, bytes.length, noHooks, false) as { numbers: Float64Array };
   assert.equal(copied.numbers.buffer.byteLength, numbers.byteLength);
   assert.deepEqual(copied.numbers, numbers);
 });
@@ -276,7 +267,7 @@ test("values: shared bytes that begin anywhere are copied where their elements w
   const bytes = packed(new Float64Array([1, 2, 3]));
   const shifted = new Uint8Array(bytes.length + 3);
   shifted.set(bytes, 3);
-  assert.deepEqual(decodeValue(shifted, 3, shifted.length, hooks, true), new Float64Array([1, 2, 3]));
+  assert.deepEqual(decodeValue(shifted, 3, shifted.length, noHooks, true), new Float64Array([1, 2, 3]));
 });
 
 test("values: every kind of view", () => {
@@ -339,7 +330,7 @@ test("values: views over one memory stay so, and views apart bring nothing along
 test("values: all bytes of the target are written", () => {
   const value = [new Uint8Array(5), new Float64Array(500), "text"];
   assert.deepEqual(packed(value), packed(value).fill(0, 0, 0));
-  const encoded = encodeValue(value, hooks);
+  const encoded = encodeValue(value, noHooks);
   const [zeros, ones] = [new Uint8Array(encoded.byteLength), new Uint8Array(encoded.byteLength).fill(255)];
   packValue(encoded, zeros);
   packValue(encoded, ones);
@@ -434,7 +425,7 @@ test("values: brands are replaced before anything looks inside", () => {
   assert.equal(first, second);
   refused([handle], { path: "$[0]", type: "Handle" });
   const failing: ValueHooks = {
-    ...hooks,
+    ...noHooks,
     replace: () => {
       throw new RaiaError("OBJECT_FREED", {});
     },
@@ -457,7 +448,7 @@ test("values: a getter that encodes meanwhile disturbs nothing", () => {
     c: [3],
   };
   assert.equal(tryEncodeSmall(writer, value), true);
-  assert.deepEqual(decodeValue(writer.buffer, 0, writer.position, hooks, false), { a: [1], b: 2, c: [3] });
+  assert.deepEqual(decodeValue(writer.buffer, 0, writer.position, noHooks, false), { a: [1], b: 2, c: [3] });
   assert.deepEqual(throughPacked([value, new Map()]), [{ a: [1], b: 2, c: [3] }, new Map()]);
 });
 
@@ -468,7 +459,7 @@ test("values: bytes that are cut short are refused", () => {
   ]) {
     for (let end = 0; end < bytes.length; end++) {
       assert.throws(
-        () => decodeValue(bytes, 0, end, hooks, true),
+        () => decodeValue(bytes, 0, end, noHooks, true),
         (error) => RaiaError.is(error, "PROTOCOL"),
         `${end} of ${bytes.length}`,
       );

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { RaiaError } from "../base/errors.ts";
+import { frameOf } from "./frame-fixture.ts";
 import { FRAME_HEADER_BYTES, FrameDecoder, frameKind } from "./frame.ts";
 
 const RUNS = { numRuns: 1000, seed: 20_261_126 };
@@ -23,13 +24,7 @@ const frame = fc.record<Frame>({
 });
 
 function encode({ kind, tag, call, body }: Frame): Buffer {
-  const bytes = Buffer.alloc(FRAME_HEADER_BYTES + body.length);
-  bytes.writeUInt32LE(bytes.length - 4, 0);
-  bytes[4] = kind;
-  bytes.writeUInt16LE(tag, 5);
-  bytes.writeUInt32LE(call, 7);
-  bytes.set(body, FRAME_HEADER_BYTES);
-  return bytes;
+  return frameOf(kind, tag, call, body);
 }
 
 /** Cuts a stream at the given places, counted from the place before. */

@@ -13,6 +13,7 @@ import { PUSH_TAG, RESULT_TAG, workerService } from "../../src/messages/tasks.ts
 import { controlService, nodeReports } from "../../src/messages/control.ts";
 import { Connection } from "../../src/wire/connection.ts";
 import { Hello, PROTOCOL_VERSION } from "../../src/wire/greeting.ts";
+import { frameOf } from "../../src/wire/frame-fixture.ts";
 import { FRAME_HEADER_BYTES, frameKind, MAX_FRAME_BYTES } from "../../src/wire/frame.ts";
 import { ipcTransport } from "../../src/wire/ipc-transport.ts";
 import { packr } from "../../src/wire/msgpack.ts";
@@ -45,20 +46,10 @@ before(async () => {
   head = (await joined.control.listNodes({})).nodes[0]?.address ?? "";
 });
 
-function frame(kind: number, tag: number, call: number, body: Uint8Array): Buffer {
-  const bytes = Buffer.alloc(FRAME_HEADER_BYTES + body.length);
-  bytes.writeUInt32LE(bytes.length - 4, 0);
-  bytes[4] = kind;
-  bytes.writeUInt16LE(tag, 5);
-  bytes.writeUInt32LE(call, 7);
-  bytes.set(body, FRAME_HEADER_BYTES);
-  return bytes;
-}
-
 function hello(changes: { version?: number; secret?: string } = {}): Buffer {
   const { version = PROTOCOL_VERSION, secret: shown = secret } = changes;
   const body = packr.pack(Hello.toWire({ version, secret: shown, peerId: "ab".repeat(14), pid: 1, address: "" }));
-  return frame(frameKind.oneWay, Hello.tag, 0, body);
+  return frameOf(frameKind.oneWay, Hello.tag, 0, body);
 }
 
 interface Ending {
@@ -140,7 +131,7 @@ describe("C-40: before the greeting", () => {
   test("C-40: another version", () => refused(hello({ version: 99 }), "PROTOCOL", /other version/));
   test("C-40: another cluster's secret", () => refused(hello({ secret: "0".repeat(64) }), "AUTHENTICATION", /wrong secret/));
   test("C-40: a call without a greeting", () => {
-    const call = frame(frameKind.request, processService.methods.listWorkers.request.tag, 1, packr.pack([]));
+    const call = frameOf(frameKind.request, processService.methods.listWorkers.request.tag, 1, packr.pack([]));
     return refused(call, "AUTHENTICATION", /not a greeting/);
   });
   test("C-40: a greeting of a gigabyte", () => {
@@ -149,8 +140,8 @@ describe("C-40: before the greeting", () => {
     return refused(bytes, "PROTOCOL", /out of bounds/);
   });
   test("C-40: a greeting of the wrong types, and one that is no message", async () => {
-    await refused(frame(frameKind.oneWay, Hello.tag, 0, packr.pack([1, 2, 3, 4, 5])), "PROTOCOL", /wrong type/);
-    await refused(frame(frameKind.oneWay, Hello.tag, 0, Uint8Array.of(0xc1, 0xff)), "PROTOCOL", /unreadable|wrong type/);
+    await refused(frameOf(frameKind.oneWay, Hello.tag, 0, packr.pack([1, 2, 3, 4, 5])), "PROTOCOL", /wrong type/);
+    await refused(frameOf(frameKind.oneWay, Hello.tag, 0, Uint8Array.of(0xc1, 0xff)), "PROTOCOL", /unreadable|wrong type/);
   });
   test("C-40: a peer that ends in the middle of a frame changes nothing", async () => {
     const held = await holdings();
@@ -173,10 +164,10 @@ describe("C-40: behind a good greeting", () => {
   const behind = (...frames: Buffer[]): Buffer => Buffer.concat([hello(), ...frames]);
 
   test("C-40: an unknown tag, an unknown kind, an answer to no call, a hot frame that nobody reads here", async () => {
-    await refused(behind(frame(frameKind.request, 9999, 1, packr.pack([]))), "PROTOCOL", /unknown tag/);
-    await refused(behind(frame(9, 1, 1, packr.pack([]))), "PROTOCOL", /unknown frame kind/);
-    await refused(behind(frame(frameKind.reply, 1, 77, packr.pack([]))), "PROTOCOL", /reply to no call/);
-    await refused(behind(frame(frameKind.hot, PUSH_TAG, 0, new Uint8Array(40))), "PROTOCOL", /unknown tag/);
+    await refused(behind(frameOf(frameKind.request, 9999, 1, packr.pack([]))), "PROTOCOL", /unknown tag/);
+    await refused(behind(frameOf(9, 1, 1, packr.pack([]))), "PROTOCOL", /unknown frame kind/);
+    await refused(behind(frameOf(frameKind.reply, 1, 77, packr.pack([]))), "PROTOCOL", /reply to no call/);
+    await refused(behind(frameOf(frameKind.hot, PUSH_TAG, 0, new Uint8Array(40))), "PROTOCOL", /unknown tag/);
   });
   test("C-40: a frame larger than any may be", () => {
     const bytes = Buffer.alloc(4);
@@ -185,9 +176,9 @@ describe("C-40: behind a good greeting", () => {
   });
   test("C-40: fields of the wrong type, and a process that never registered", async () => {
     const { tag } = leaseService.methods.requestLease.request;
-    await refused(behind(frame(frameKind.request, tag, 1, packr.pack([1, 2]))), "PROTOCOL", /wrong type/);
+    await refused(behind(frameOf(frameKind.request, tag, 1, packr.pack([1, 2]))), "PROTOCOL", /wrong type/);
     const unpin = storeService.methods.unpinObjects.request;
-    await refused(behind(frame(frameKind.oneWay, unpin.tag, 0, packr.pack(unpin.toWire({ ids: ["x"] })))), "PROTOCOL", /not registered/);
+    await refused(behind(frameOf(frameKind.oneWay, unpin.tag, 0, packr.pack(unpin.toWire({ ids: ["x"] })))), "PROTOCOL", /not registered/);
   });
 
   for (const [to, path] of [
@@ -211,7 +202,7 @@ describe("C-40: behind a good greeting", () => {
           fc.nat(3),
           body,
           async (kind, tag, call, bytes) => {
-            assert.equal((await send(path(), behind(frame(kind, tag, call, bytes)), true)).isClosed, true);
+            assert.equal((await send(path(), behind(frameOf(kind, tag, call, bytes)), true)).isClosed, true);
           },
         ),
         { ...RUNS, numRuns: 200 },

@@ -9,11 +9,10 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { realClock } from "../../src/base/clock.ts";
 import { realFinalizers } from "../../src/base/finalizers.ts";
-import type { StoreGateway } from "../../src/messages/objects.ts";
 import { DirectoryDisk } from "../../src/store/disk.ts";
 import { SharedArena } from "../../src/store/shared-arena.ts";
 import { Scope, StoreClient } from "../../src/store/store-client.ts";
-import { storeHandlers } from "../../src/store/store-handlers.ts";
+import { gatewayTo } from "../../src/store/store-fixture.ts";
 import { StoreServer } from "../../src/store/store-server.ts";
 
 const MiB = 1024 * 1024;
@@ -35,24 +34,7 @@ function startNode(capacityBytes: number): Node {
   const arena = SharedArena.create({ capacityBytes, slot: 1, directory });
   const disk = new DirectoryDisk(directory);
   const server = new StoreServer({ arena, disk, clock: realClock });
-  const handlers = storeHandlers(
-    server,
-    () => 2,
-    async () => {},
-  );
-  const gateway: StoreGateway = {
-    sealObject: (request) => handlers.sealObject(request, undefined),
-    pinObjects: async (request) => handlers.pinObjects(request, undefined),
-    unpinObjects: (request) => handlers.unpinObjects(request, undefined),
-    freeObjects: (request) => handlers.freeObjects(request, undefined),
-    requestSpace: async (request) => handlers.requestSpace(request, undefined),
-    adoptFile: async (request) => handlers.adoptFile(request, undefined),
-    abandonObject: (request) => handlers.abandonObject(request, undefined),
-    keepOrphans: async (request) => handlers.keepOrphans(request, undefined),
-    dropOrphans: (request) => handlers.dropOrphans(request, undefined),
-    askUsage: async (request) => handlers.askUsage(request, undefined),
-    listStored: async (request) => handlers.listStored(request, undefined),
-  };
+  const gateway = gatewayTo(server, 2);
   const mine = SharedArena.open({ path: arena.path, slot: 2 });
   return { arena, server, client: new StoreClient({ arena: mine, gateway, disk, clock: realClock, finalizers: realFinalizers() }) };
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { FakeClock } from "../../base/fake-clock.ts";
 import type { OwnerAddress } from "../../messages/common.ts";
 import { encodeValue, packValue } from "../../values/value-codec.ts";
-import { objectState } from "./object-entry.ts";
+import { type ObjectEntry, objectState } from "./object-entry.ts";
 import { ObjectReader } from "./object-reader.ts";
 import { HANDOVER_GRACE_MS, ReferenceTable } from "./references.ts";
 import { RuntimeValueHooks } from "./value-hooks.ts";
@@ -46,8 +46,8 @@ function newProcess(workerId: string) {
   return { clock, table, hooks, reader, said, registered, withNode };
 }
 
-test("references: what a freed value contained is kept for a call that has the value", () => {
-  const { table, said } = newProcess("a");
+/** A value of ours, with a handle, that holds a stored one of ours: number 1. */
+function ownContainer(table: ReferenceTable): ObjectEntry {
   const inner = table.own(1, "put");
   inner.settle(objectState.stored, { nodeId: "n", sizeBytes: 1 });
   const container = table.own(2, "put");
@@ -55,6 +55,12 @@ test("references: what a freed value contained is kept for a call that has the v
   container.nested = [inner];
   table.hold(inner);
   container.handles = 1;
+  return container;
+}
+
+test("references: what a freed value contained is kept for a call that has the value", () => {
+  const { table, said } = newProcess("a");
+  const container = ownContainer(table);
   table.hold(container); // A call that was pushed with the bytes.
 
   table.free(container);
@@ -86,13 +92,7 @@ test("references: what was on its way when its connection was lost is kept until
 
 test("references: a freed value that nobody was given lets go of what it contained at once", () => {
   const { table, said } = newProcess("a");
-  const inner = table.own(1, "put");
-  inner.settle(objectState.stored, { nodeId: "n", sizeBytes: 1 });
-  const container = table.own(2, "put");
-  container.settle(objectState.bytes, new Uint8Array(1));
-  container.nested = [inner];
-  table.hold(inner);
-  container.handles = 1;
+  const container = ownContainer(table);
 
   table.free(container);
 
