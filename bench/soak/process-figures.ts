@@ -27,14 +27,6 @@ export function descriptorsOf(pid: number): number {
   }
 }
 
-export function parentOf(pid: number): number | undefined {
-  try {
-    return Number(/\) \w (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "latin1"))?.[1]);
-  } catch {
-    return undefined; // It has ended.
-  }
-}
-
 export function descendantsOf(pid: number): number[] {
   const found: number[] = [];
   const pending = [pid];

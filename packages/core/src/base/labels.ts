@@ -54,10 +54,6 @@ export function parseLabelSelector(selector: LabelSelector, option = "labelSelec
   });
 }
 
-export function matchesLabels(rules: readonly LabelRule[], labels: Labels): boolean {
-  return firstUnmetRule(rules, labels) === undefined;
-}
-
 export function firstUnmetRule(rules: readonly LabelRule[], labels: Labels): LabelRule | undefined {
   return rules.find(({ key, excludes, values }) => {
     const value = labelOf(labels, key);

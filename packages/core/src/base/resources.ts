@@ -12,8 +12,6 @@ export type ResourceSet = { readonly [name: string]: number };
 /** Units in one CPU, GPU or custom resource: the finest share is 1e-4. */
 export const UNITS_PER_ONE = 10_000;
 
-export const noResources: ResourceSet = Object.freeze({});
-
 /** What a user asks for, as in the options of a task or an actor. Counts are plain numbers, `memory` is bytes. */
 export interface ResourceOptions {
   readonly numCpus?: number | undefined;
@@ -152,16 +150,6 @@ export function unitsOf(set: ResourceSet, name: string): number {
 export function fits(request: ResourceSet, available: ResourceSet): boolean {
   for (const name in request) if (unitsOf(request, name) > unitsOf(available, name)) return false;
   return true;
-}
-
-export function addResources(a: ResourceSet, b: ResourceSet): ResourceSet {
-  return resourceSet([...Object.entries(a), ...Object.entries(b)]);
-}
-
-/** Takes `b` from `a`. That `a` has it is the caller's duty: resources below zero would be granted twice. */
-export function subtractResources(a: ResourceSet, b: ResourceSet): ResourceSet {
-  assert(fits(b, a), `cannot take ${showResources(b)} from ${showResources(a)}`);
-  return resourceSet(Object.entries(a).map(([name, units]) => [name, units - unitsOf(b, name)]));
 }
 
 /** Equal for equal sets: work of one shape shares queues and leases. */

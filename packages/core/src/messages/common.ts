@@ -1,5 +1,5 @@
 /** Structures that several services share. */
-import { bool, bytes, dict, f64, type Infer, i32, list, oneOf, opt, plain, str, struct, u32, u53 } from "../wire/schema.ts";
+import { bool, dict, type Infer, i32, list, oneOf, opt, plain, str, struct, u32, u53 } from "../wire/schema.ts";
 import { message } from "../wire/service.ts";
 
 /** The answer of a call that has nothing to say but "done". */
@@ -75,6 +75,3 @@ export type Accelerators = Infer<typeof Accelerators>;
 /** What shows a process its devices and hides the others: `{ CUDA_VISIBLE_DEVICES: "0" }`. */
 export const DeviceVariables = dict(str);
 export type DeviceVariables = Infer<typeof DeviceVariables>;
-
-export const EncodedBytes = bytes;
-export const DurationMs = f64;

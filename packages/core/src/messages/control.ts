@@ -97,7 +97,6 @@ export const actorDeathKinds = [
   /** Dead for so long that control has forgotten how it died. */
   "forgotten",
 ] as const;
-export type ActorDeathKind = (typeof actorDeathKinds)[number];
 
 export const CreateActorRequest = message(130, "CreateActorRequest", { spec: ActorSpec, getIfExists: bool });
 export const ActorRegistered = message(131, "ActorRegistered", { actorId: str, existed: bool, className: str, methods: bytes });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeClock } from "../base/fake-clock.ts";
-import { classifyDeath, type DeathFacts, type DeathKind, showDeath, startFailed } from "./death-cause.ts";
+import { classifyDeath, type DeathFacts, type DeathKind, startFailed } from "./death-cause.ts";
 import { KernelKills } from "./kernel-kills.ts";
 import { StderrTail } from "./stderr-tail.ts";
 
@@ -16,36 +16,31 @@ function die(facts: Partial<DeathFacts>): ReturnType<typeof classifyDeath> {
 }
 
 test("death: every kind from its facts, and nothing else", () => {
-  const matrix: [Partial<DeathFacts>, DeathKind, string][] = [
-    [{ exitCode: 0 }, "exit", "exit code 0"],
-    [{ exitCode: 3 }, "exit", "exit code 3"],
-    [{ exitCode: 1, stderrTail: ["Error: boom"] }, "exit", "exit code 1"],
-    [{ signal: "SIGKILL" }, "signal", "signal SIGKILL"],
-    [{ signal: "SIGTERM" }, "signal", "signal SIGTERM"],
-    [{ signal: "SIGKILL", kernelKilled: true }, "oom-kernel", "killed by the kernel because memory ran out (SIGKILL)"],
-    [{ signal: "SIGSEGV" }, "native-abort", "crash in native code (SIGSEGV)"],
-    [{ signal: "SIGABRT" }, "native-abort", "crash in native code (SIGABRT)"],
-    [{ signal: "SIGABRT", stderrTail: heapLimit }, "oom-heap", "JavaScript heap out of memory (SIGABRT)"],
-    [{ exitCode: 134, stderrTail: heapLimit }, "oom-heap", "JavaScript heap out of memory (exit code 134)"],
-    [{ exitCode: 134 }, "exit", "exit code 134"],
+  const matrix: [Partial<DeathFacts>, DeathKind][] = [
+    [{ exitCode: 0 }, "exit"],
+    [{ exitCode: 3 }, "exit"],
+    [{ exitCode: 1, stderrTail: ["Error: boom"] }, "exit"],
+    [{ signal: "SIGKILL" }, "signal"],
+    [{ signal: "SIGTERM" }, "signal"],
+    [{ signal: "SIGKILL", kernelKilled: true }, "oom-kernel"],
+    [{ signal: "SIGSEGV" }, "native-abort"],
+    [{ signal: "SIGABRT" }, "native-abort"],
+    [{ signal: "SIGABRT", stderrTail: heapLimit }, "oom-heap"],
+    [{ exitCode: 134, stderrTail: heapLimit }, "oom-heap"],
+    [{ exitCode: 134 }, "exit"],
     // The line alone proves nothing: a user may print it.
-    [{ exitCode: 1, stderrTail: heapLimit }, "exit", "exit code 1"],
-    [{ signal: "SIGKILL", stderrTail: heapLimit }, "signal", "signal SIGKILL"],
-    [{ signal: "SIGABRT", stderrTail: ["x FATAL ERROR: JavaScript heap out of memory"] }, "native-abort", "crash in native code (SIGABRT)"],
-    [{ signal: "SIGKILL", requested: { reason: { by: "user" }, signal: "SIGKILL" } }, "killed-by-user", "killed by a user (SIGKILL)"],
-    [{ exitCode: 0, requested: { reason: { by: "node" }, signal: "SIGTERM" } }, "stopped-by-node", "stopped by the node (exit code 0)"],
-    [{ signal: "SIGSEGV", requested: { reason: { by: "node" }, signal: "SIGTERM" } }, "native-abort", "crash in native code (SIGSEGV)"],
-    [
-      { signal: "SIGKILL", requested: { reason: monitor, signal: "SIGKILL" } },
-      "oom-monitor",
-      "killed by the node because memory ran out (970 MiB of 1000 MiB in use)",
-    ],
+    [{ exitCode: 1, stderrTail: heapLimit }, "exit"],
+    [{ signal: "SIGKILL", stderrTail: heapLimit }, "signal"],
+    [{ signal: "SIGABRT", stderrTail: ["x FATAL ERROR: JavaScript heap out of memory"] }, "native-abort"],
+    [{ signal: "SIGKILL", requested: { reason: { by: "user" }, signal: "SIGKILL" } }, "killed-by-user"],
+    [{ exitCode: 0, requested: { reason: { by: "node" }, signal: "SIGTERM" } }, "stopped-by-node"],
+    [{ signal: "SIGSEGV", requested: { reason: { by: "node" }, signal: "SIGTERM" } }, "native-abort"],
+    [{ signal: "SIGKILL", requested: { reason: monitor, signal: "SIGKILL" } }, "oom-monitor"],
   ];
-  for (const [facts, kind, shown] of matrix) {
+  for (const [facts, kind] of matrix) {
     assert.equal(die(facts).kind, kind, JSON.stringify(facts));
-    assert.equal(showDeath(die(facts)), shown);
   }
-  assert.equal(showDeath(startFailed("ENOENT")), "the process could not be started (ENOENT)");
+  assert.equal(startFailed("ENOENT").kind, "start-failed");
 });
 
 test("death: the cause is plain and has what was known, no more", () => {

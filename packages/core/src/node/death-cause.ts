@@ -115,37 +115,3 @@ function memoryOf({ lastBytes, requested }: DeathFacts): { memory?: DeathMemory 
     },
   };
 }
-
-/** One phrase: `signal SIGKILL`, `exit code 3`, `JavaScript heap out of memory (SIGABRT)`. */
-export function showDeath(cause: DeathCause): string {
-  const how = cause.signal ?? `exit code ${cause.exitCode}`;
-  switch (cause.kind) {
-    case "exit":
-      return how;
-    case "signal":
-      return `signal ${how}`;
-    case "native-abort":
-      return `crash in native code (${how})`;
-    case "oom-heap":
-      return `JavaScript heap out of memory (${how})`;
-    case "oom-kernel":
-      return `killed by the kernel because memory ran out (${how})`;
-    case "oom-monitor":
-      return `killed by the node because memory ran out${showNodeMemory(cause.memory)}`;
-    case "killed-by-user":
-      return `killed by a user (${how})`;
-    case "stopped-by-node":
-      return `stopped by the node (${how})`;
-    case "start-failed":
-      return `the process could not be started (${cause.errorCode})`;
-  }
-}
-
-function showNodeMemory(memory: DeathMemory | undefined): string {
-  if (memory?.nodeUsedBytes === undefined || memory.nodeTotalBytes === undefined) return "";
-  return ` (${inMib(memory.nodeUsedBytes)} of ${inMib(memory.nodeTotalBytes)} in use)`;
-}
-
-function inMib(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)} MiB`;
-}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { addResources, parseResources, type ResourceOptions, type ResourceSet, resourceSet, unitsOf } from "../base/resources.ts";
+import { parseResources, type ResourceOptions, type ResourceSet, resourceSet, unitsOf } from "../base/resources.ts";
 import { ResourceLedger } from "./resource-ledger.ts";
 
 function ledger(options: ResourceOptions): ResourceLedger {
@@ -176,4 +176,8 @@ function checkSums(book: ResourceLedger, waiting: ReadonlySet<string>): void {
   for (const units of perDevice.values()) assert.ok(units <= 10_000);
   // Owed and free at once would mean that a task runs unpaid while new work could be granted.
   assert.ok(book.owedCpu === 0 || unitsOf(book.available, "CPU") === 0);
+}
+
+function addResources(a: ResourceSet, b: ResourceSet): ResourceSet {
+  return resourceSet([...Object.entries(a), ...Object.entries(b)]);
 }

@@ -29,17 +29,3 @@ export function checkFunction(fn: Function, hooks: Pick<ValueHooks, "replace">):
   const form = graph.nodes[graph.root]?.[0] === "imported" ? "module" : "source";
   return { name: graph.name, isSendable: all.length === 0, form: all.length === 0 ? form : undefined, problems: all, captures };
 }
-
-/** The report as text for people, one problem a paragraph. */
-export function describeReport({ name, isSendable, form, problems, captures }: FunctionReport): string {
-  const lines = isSendable
-    ? [`${name} can be sent, ${form === "module" ? "by the name under which its module has it" : "as text with what it captures"}.`]
-    : [`${name} cannot be sent:`];
-  for (const { path, reason, wayOut, location } of problems) {
-    lines.push(`  ${path}: ${reason}${location === undefined ? "" : ` (${location})`}`, `    way out: ${wayOut}`);
-  }
-  for (const { path, bytes } of captures.slice(0, MAX_SHOWN)) lines.push(`  ${path}: about ${bytes} bytes`);
-  return lines.join("\n");
-}
-
-const MAX_SHOWN = 10;

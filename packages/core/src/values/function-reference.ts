@@ -173,20 +173,13 @@ export function readVariable({ variables }: ScopeLevel, name: string): unknown {
   }
 }
 
-const moreEntries = new Set<string>();
-
-/** Marks a file as a program: it will not be imported by a receiver, its functions travel as text. For launchers that import the program themselves. */
-export function markAsEntry(file: string): void {
-  moreEntries.add(realPath(file.startsWith("file:") ? fileURLToPath(file) : path.resolve(file)));
-}
-
 let mainEntry: { readonly argument: string | undefined; readonly file: string | undefined } | undefined;
 
 function isEntryFile(filename: string): boolean {
   const argument = process.argv[1];
   if (mainEntry === undefined || mainEntry.argument !== argument)
     mainEntry = { argument, file: argument === undefined ? undefined : resolveEntry(argument) };
-  return filename === mainEntry.file || moreEntries.has(filename);
+  return filename === mainEntry.file;
 }
 
 function resolveEntry(argument: string): string | undefined {
