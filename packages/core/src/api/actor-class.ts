@@ -108,7 +108,7 @@ export class ActorClassHandle {
 }
 
 /** State behind a handle; the handle itself is a Proxy whose every property is a method. */
-export class ActorRecord {
+class ActorRecord {
   readonly runtime: WorkerRuntime;
   readonly client: ActorClient;
   readonly shape: HandleShape;
@@ -148,7 +148,7 @@ export class ActorRecord {
   }
 }
 
-export class ActorMethod {
+class ActorMethod {
   readonly #record: ActorRecord;
   readonly #name: string;
   readonly #options: CheckedOptions;

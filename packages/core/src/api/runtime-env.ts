@@ -20,7 +20,7 @@ const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 /** Ours tell a worker who it is. */
 const RESERVED = /^RAIA_(?:SESSION|WORKER_ID|PARENT_PID|SETUP_HOOK|HEAD_OPTIONS|RUNTIME_ENV)$/;
 
-export const envVars: Rule = (value, option) => {
+const envVars: Rule = (value, option) => {
   const entries = entriesOf(value, option, "a record of variables and their text");
   let total = 0;
   for (const [name, given] of entries) {

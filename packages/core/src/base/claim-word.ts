@@ -3,7 +3,7 @@
  * compare-exchange whether it runs, so a worker in a busy loop cannot hold back what it has not begun, and after a death
  * everybody can see what it had begun. The generation in the upper bits keeps a late reader from taking a slot's next call.
  */
-export const claimState = { queued: 1, started: 2, recalled: 3 } as const;
+const claimState = { queued: 1, started: 2, recalled: 3 } as const;
 
 const STATE_BITS = 2;
 const MAX_GENERATION = 2 ** 29;

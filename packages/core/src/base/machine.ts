@@ -59,7 +59,7 @@ export class Machine<State extends Tagged, Event extends Tagged, Effect> {
   }
 }
 
-export class InvalidTransition extends Error {
+class InvalidTransition extends Error {
   override readonly name = "InvalidTransition";
 
   constructor(machine: string, state: string, event: string, story: readonly string[]) {

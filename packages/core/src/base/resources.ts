@@ -126,7 +126,7 @@ function invalid(option: string, value: unknown, rule: string): RaiaError {
 }
 
 /** Units in one of it: 1 for bytes of memory, else `UNITS_PER_ONE`. */
-export function unitsPerOne(resource: string): number {
+function unitsPerOne(resource: string): number {
   return resource === "memory" || resource === "object_store_memory" ? 1 : UNITS_PER_ONE;
 }
 

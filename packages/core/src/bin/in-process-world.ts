@@ -42,8 +42,8 @@ export interface WorldOptions {
   readonly wrapArena?: (arena: Arena) => Arena;
 }
 
-export const HEAD_ADDRESS = "head";
-export const SECRET = "in-process";
+const HEAD_ADDRESS = "head";
+const SECRET = "in-process";
 /** An arena knows its processes by slots; this one is the node's. */
 const NODE_SLOT = 1;
 
@@ -172,6 +172,6 @@ export class World {
 }
 
 /** How a driver in this process presents itself. */
-export function driverIdentity(workerId: string, pid: number): RuntimeDependencies["identity"] {
+function driverIdentity(workerId: string, pid: number): RuntimeDependencies["identity"] {
   return { peerId: workerId, pid, address: `d-${workerId.slice(0, 16)}`, secret: SECRET };
 }

@@ -24,7 +24,7 @@ export class FakeWorkerSpawner implements WorkerSpawner {
   }
 }
 
-export class FakeWorkerProcess implements WorkerProcess {
+class FakeWorkerProcess implements WorkerProcess {
   readonly pid: number | undefined;
   readonly spec: WorkerSpec;
   /** Signals received, in order. */

@@ -65,7 +65,7 @@ export class LineSplitter {
 
 const NEWLINE = 10;
 /** A screen full; what is longer is a dump, and whole in the log file. */
-export const MAX_LINE_BYTES = 8 * 1024;
+const MAX_LINE_BYTES = 8 * 1024;
 
 /** Four bytes a step: a byte of `differing` is zero where there is a newline, and `found` has a bit for each such byte. */
 function countNewlines(chunk: Buffer, start: number): number {

@@ -5,7 +5,7 @@ import type { LaunchedWorker } from "./worker-launcher.ts";
 import { type WorkerEffect, type WorkerEvent, type WorkerState, workerTable } from "./worker-machine.ts";
 
 /** Words for the calls of one lease that has the process to itself: the deepest pipeline. */
-export const EXCLUSIVE_CLAIMS = 256;
+const EXCLUSIVE_CLAIMS = 256;
 /** Words for a lease beside others. */
 export const SHARED_CLAIMS = 8;
 export const CLAIMS_PER_WORKER = 1024;

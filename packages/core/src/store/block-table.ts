@@ -14,7 +14,7 @@ import { assert } from "../base/assert.ts";
 
 /** 64 KiB: a multiple of every page size in use, and small against the objects that come here (over 100 KiB). */
 export const BLOCK_BYTES = 64 * 1024;
-export const MAX_SLOT = 0xffff;
+const MAX_SLOT = 0xffff;
 const SLOT_MASK = 0xffff;
 const SEALED = 0x1_0000;
 

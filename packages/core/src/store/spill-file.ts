@@ -34,7 +34,7 @@ export function encodeSpillHeader({ id, bytes, crc }: SpillHeader): Uint8Array {
 }
 
 /** @throws {RaiaError} OBJECT_CORRUPT when it is no header of this version */
-export function decodeSpillHeader(encoded: Uint8Array): SpillHeader {
+function decodeSpillHeader(encoded: Uint8Array): SpillHeader {
   const header = Buffer.from(encoded);
   if (header.byteLength !== SPILL_HEADER_BYTES) throw corrupt("the file is too short");
   const crc = header.readUInt32LE(24);

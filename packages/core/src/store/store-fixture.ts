@@ -10,11 +10,11 @@ import { StoreClient } from "./store-client.ts";
 import { storeHandlers } from "./store-handlers.ts";
 import { type StoreOptions, StoreServer } from "./store-server.ts";
 
-export const NODE_SLOT = 1;
+const NODE_SLOT = 1;
 export { BLOCK_BYTES };
 
 /** Collection that happens when told. */
-export class FakeFinalizers implements Finalizers {
+class FakeFinalizers implements Finalizers {
   readonly #watched = new Map<object, (() => void)[]>();
 
   watch<Held>(kind: FinalizerKind<Held>, target: object, held: Held): void {

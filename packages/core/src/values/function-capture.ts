@@ -34,7 +34,7 @@ export interface ShippedFunction {
 }
 
 /** Captures past this are worth a warning: they are sent to every process that runs the function. */
-export const WARN_FROM_BYTES = 10 * 1024 * 1024;
+const WARN_FROM_BYTES = 10 * 1024 * 1024;
 /** Captures past this are an error. */
 export const MAX_CAPTURED_BYTES = 95 * 1024 * 1024;
 

@@ -7,7 +7,7 @@ import type { BufferEntry, GraphNode } from "./function-graph.ts";
 import type { Obstruction, ValueHooks } from "./function-hooks.ts";
 
 /** Captured bytes past this go to the store. */
-export const STORE_FROM_BYTES = 100 * 1024;
+const STORE_FROM_BYTES = 100 * 1024;
 
 /** The widest alignment that a typed array asks of its start. */
 const ALIGNMENT_BYTES = 8;

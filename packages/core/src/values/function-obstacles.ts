@@ -91,7 +91,7 @@ function nativeInstance(name: string, module: string | undefined): Obstruction {
 const nativeFunctions = new WeakMap<Function, boolean>();
 
 /** Whether a function is V8's or Node's own. */
-export function isNativeFunction(fn: Function): boolean {
+function isNativeFunction(fn: Function): boolean {
   const known = nativeFunctions.get(fn);
   if (known !== undefined) return known;
   const inside = lookInside(fn);

@@ -55,7 +55,7 @@ export function loadParsers(): Parsers {
   return parsers;
 }
 
-export function parseScript(script: ScriptText): ScriptSyntax {
+function parseScript(script: ScriptText): ScriptSyntax {
   const { parse, analyze } = loadParsers();
   // "commonjs" also reads plain scripts: it only allows more (a return at top level) and puts what is declared there in one function scope.
   const sourceType = script.isModule ? "module" : "commonjs";

@@ -8,7 +8,7 @@ export interface SyntaxNode {
   readonly [key: string]: unknown;
 }
 
-export function isSyntaxNode(value: unknown): value is SyntaxNode {
+function isSyntaxNode(value: unknown): value is SyntaxNode {
   return typeof value === "object" && value !== null && typeof (value as { type?: unknown }).type === "string";
 }
 

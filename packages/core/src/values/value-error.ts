@@ -143,7 +143,7 @@ function withoutStack<T>(make: () => T): T {
   }
 }
 
-export function shortened(stack: string): string {
+function shortened(stack: string): string {
   if (stack.length <= MAX_STACK_CHARS) return stack;
   const half = MAX_STACK_CHARS / 2;
   return `${stack.slice(0, half)}\n    ... ${stack.length - MAX_STACK_CHARS} characters ...\n${stack.slice(-half)}`;

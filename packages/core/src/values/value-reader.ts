@@ -20,7 +20,7 @@ import { laterKind, MAX_PAYLOAD_NESTING, MAX_SHAPE_KEYS, MAX_SHAPES, tag } from 
 const MAX_PRESIZED = 64;
 
 /** The small form. */
-export class SmallReader extends ByteReader {
+class SmallReader extends ByteReader {
   value(depth: number): unknown {
     const first = this.u8();
     switch (first) {

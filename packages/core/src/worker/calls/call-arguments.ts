@@ -39,7 +39,7 @@ export interface EncodedArguments {
 type FilledCall = Pick<Call, "args" | "argsStart" | "argsEnd" | "dependencies">;
 
 /** Of a detached actor: control keeps them as long as the actor may be made again. */
-export const MAX_WHOLE_BYTES = 10 * 1024 * 1024;
+const MAX_WHOLE_BYTES = 10 * 1024 * 1024;
 
 function tooLarge(bytes: number): RaiaError {
   return new RaiaError("LIMIT_EXCEEDED", { limit: "arguments of a detached actor's constructor", bytes, maxBytes: MAX_WHOLE_BYTES });

@@ -18,7 +18,7 @@ export type CallState = (typeof callState)[keyof typeof callState];
 
 const { waiting, queued, pushed, settled } = callState;
 
-export const callMoves: { readonly [From in CallState]: readonly CallState[] } = {
+const callMoves: { readonly [From in CallState]: readonly CallState[] } = {
   // Pushed at once where an actor can take it.
   [waiting]: [queued, pushed, settled],
   // Settled by a cancellation, a time limit, a request for a worker that was refused, or the end of this process.
