@@ -384,6 +384,48 @@ test("a source that throws ends it, and is not told to return", async () => {
   await assert.rejects(world({}, absent).loop.next(), { message: "no iterator" });
 });
 
+for (const ordered of [true, false])
+  for (const collects of [true, false])
+    for (const later of [true, false])
+      test(`a source's error comes after the results of what it gave: ${JSON.stringify({ ordered, collects, later })}`, async () => {
+        let given = 0;
+        const step = (): IteratorResult<unknown> => {
+          if (given === 5) throw new Error("source");
+          return { done: false, value: given++ };
+        };
+        const source = (): AnyIterator => (later ? { next: () => Promise.resolve().then(step) } : { next: step });
+        const run = world({ ordered, collects }, { source, taken: () => given, closed: () => false });
+        const values: unknown[] = [];
+        const reading = (async () => {
+          for await (const value of run.loop) values.push(value);
+        })();
+        reading.catch(() => {});
+        for (let turn = 0; turn < 10; turn++) {
+          await settle(run);
+          for (const batch of run.started) batch.end();
+        }
+        await assert.rejects(reading, { message: "source" });
+        const results = ["r0", "r1", "r2", "r3", "r4"];
+        assert.deepEqual(values, collects ? results.map((value) => ({ status: "fulfilled", value })) : results);
+        assert.deepEqual(await run.loop.next(), { done: true, value: undefined });
+      });
+
+test("an item's error that comes first is the one that is thrown, not the source's", async () => {
+  let given = 0;
+  const source = (): AnyIterator => ({
+    next: () => {
+      if (given === 2) throw new Error("source");
+      return { done: false, value: given++ };
+    },
+  });
+  const run = world({ concurrency: 4 }, { source, taken: () => given, closed: () => false });
+  const first = run.loop.next();
+  await settle(run);
+  run.started[0]?.endWith({ 0: new Error("item") });
+  await assert.rejects(first, { message: "item" });
+  assert.deepEqual(await run.loop.next(), { done: true, value: undefined });
+});
+
 test("a task that cannot be started ends it", async () => {
   const loop = new MapLoop(
     counting().source,

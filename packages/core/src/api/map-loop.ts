@@ -45,6 +45,8 @@ export class MapLoop implements AsyncIterableIterator<unknown> {
   #isFlushing = false;
   #isExhausted = false;
   #failure: { readonly reason: unknown } | undefined;
+  /** The source's own error: it comes after the results of all that was taken before. */
+  #sourceFailure: { readonly reason: unknown } | undefined;
   #isOver = false;
 
   constructor(source: () => AnyIterator, deps: MapLoopDependencies, options: MapLoopOptions) {
@@ -123,7 +125,7 @@ export class MapLoop implements AsyncIterableIterator<unknown> {
         step = iterator.next();
       } catch (reason) {
         this.#sourceFailed(reason);
-        return;
+        break;
       }
       if (isPromise(step)) {
         this.#isPulling = true;
@@ -150,13 +152,14 @@ export class MapLoop implements AsyncIterableIterator<unknown> {
     // It was told to return: its error is nobody's any more.
     if (this.#isExhausted) return;
     this.#sourceFailed(reason);
+    this.#pull();
     this.#serve();
   };
 
   #sourceFailed(reason: unknown): void {
     // It is done: it is not told to return.
     this.#isExhausted = true;
-    this.#fail(reason);
+    this.#sourceFailure = { reason };
   }
 
   #take(step: IteratorResult<unknown>): void {
@@ -316,6 +319,7 @@ export class MapLoop implements AsyncIterableIterator<unknown> {
         this.#give(batch, outcome);
         continue;
       }
+      if (this.#sourceFailure !== undefined && this.#isDone) this.#fail(this.#sourceFailure.reason);
       if (this.#failure !== undefined) {
         const { reason } = this.#failure;
         this.#failure = undefined;
