@@ -5,7 +5,7 @@ import type { ActorClient } from "../worker/calls/actor-client.ts";
 import type { ActorName } from "../worker/calls/actor-directory.ts";
 import type { CallTemplate } from "../worker/calls/call.ts";
 import type { ObjectEntry } from "../worker/objects/object-entry.ts";
-import { brand } from "../worker/objects/object-ref.ts";
+import { brand, kindOf } from "../worker/objects/object-ref.ts";
 import type { RemoteHandle } from "../worker/execution/remote-values.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { type HandleShape, packShape, unpackShape } from "../worker/calls/handle-shape.ts";
@@ -241,12 +241,8 @@ export function isActorHandle(value: object): boolean {
 
 export function recordOf(handle: unknown): ActorRecord {
   const record = typeof handle === "object" && handle !== null ? records.get(handle) : undefined;
-  if (record === undefined) throw new RaiaError("INVALID_ARGUMENT", { expected: "an actor handle", got: kindOf(handle) });
+  if (record === undefined) throw new RaiaError("INVALID_ARGUMENT", { expected: "an actor handle", got: kindOf(handle, "actor") });
   return record;
-}
-
-function kindOf(value: unknown): string {
-  return value === null ? "null" : typeof value;
 }
 
 export interface KillOptions {
@@ -268,7 +264,7 @@ export async function getActor<H = object>(name: string, options: { readonly nam
     throw new RaiaError("INVALID_ARGUMENT", {
       call: "getActor",
       expected: `a name of 1 to ${MAX_NAME_CHARS} characters`,
-      got: typeof name === "string" ? `text of ${name.length} characters` : kindOf(name),
+      got: typeof name === "string" ? `text of ${name.length} characters` : kindOf(name, "actor"),
     });
   checkCallOptions("getActor", options);
   const runtime = needRuntime();

@@ -1,7 +1,7 @@
 /** put, get, wait, free, cancel. */
 import { RaiaError } from "../base/errors.ts";
 import type { ObjectEntry } from "../worker/objects/object-entry.ts";
-import { ObjectRef } from "../worker/objects/object-ref.ts";
+import { brand, kindOf, ObjectRef } from "../worker/objects/object-ref.ts";
 import { ObjectRefStream } from "../worker/calls/object-stream.ts";
 import { checkWaitOptions, type GetOptions, type WaitOptions } from "../worker/objects/wait-options.ts";
 import { checkCallOptions, refuseOptions } from "./call-options.ts";
@@ -46,6 +46,7 @@ export async function get<const R extends ObjectRef | readonly ObjectRef[] | Rea
     const entries = refs.map((ref) => ObjectRef.entryOf(ref));
     return (await existingRuntime().reader.getAll(entries, options)) as Values<R>;
   }
+  if ((refs as { readonly [brand]?: unknown })[brand] === "ref") ObjectRef.entryOf(refs);
   if (!isRecord(refs))
     throw new RaiaError("INVALID_ARGUMENT", {
       call: "get",
@@ -117,7 +118,8 @@ function isRecord(value: object): boolean {
 export function free(refs: ObjectRef | readonly ObjectRef[]): void {
   if (arguments.length > 1) refuseOptions("free", arguments[1]);
   const list = ObjectRef.isRef(refs) ? [refs] : refs;
-  if (!isList(list)) throw new RaiaError("INVALID_ARGUMENT", { call: "free", expected: "a ref or an array of refs" });
+  if (!isList(list))
+    throw new RaiaError("INVALID_ARGUMENT", { call: "free", expected: "a ref or an array of refs", got: kindOf(list, "ref") });
   existingRuntime().objects.free(list.map((ref) => ObjectRef.entryOf(ref)));
 }
 

@@ -2,7 +2,7 @@
 import type { ActorState, JobState, Limited, NodeState, StoreUsage, WorkerState } from "../worker/state/cluster-state.ts";
 import type { TraceEvent } from "../worker/state/chrome-trace.ts";
 import type { Explanation } from "../worker/state/explanation.ts";
-import { ObjectRef } from "../worker/objects/object-ref.ts";
+import { kindOf, ObjectRef } from "../worker/objects/object-ref.ts";
 import type { ObjectState, TaskState } from "../worker/state/state-rows.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { isActorHandle, recordOf } from "./actor-class.ts";
@@ -78,7 +78,7 @@ export async function timeline(): Promise<readonly TraceEvent[]> {
 export async function explain(target: ObjectRef | object): Promise<Explanation> {
   const runtime = existingRuntime();
   if (ObjectRef.isRef(target)) return runtime.explainer.explain(ObjectRef.entryOf(target));
-  if (!isActorHandle(target)) ObjectRef.entryOf(target);
+  if (!isActorHandle(target) && kindOf(target, "actor") === "object") ObjectRef.entryOf(target);
   const { client } = recordOf(target);
   if (!runtime.cluster.isJoined) return { state: "waiting", reasons: ["this process has not joined its cluster yet"] };
   return runtime.cluster.control.explainActor({ actorId: client.actorId });

@@ -128,11 +128,22 @@ interface PrivateProperty {
   readonly value?: RemoteObject;
 }
 
-/** Where a value waits to be picked up from the other side of the inspector. */
+/**
+ * Where a value waits to be picked up from the other side of the inspector. All copies of the library in a process use the one that
+ * the first of them made: each look is over before another begins.
+ */
 const PARKING = "__raiaParking";
-const parking: { park: unknown; fetched: unknown } = { park: undefined, fetched: undefined };
+const parking = sharedParking();
 const REACH_PARKING = `process.getBuiltinModule("node:inspector").${PARKING}`;
 const OBJECT_GROUP = "raia";
+
+function sharedParking(): { park: unknown; fetched: unknown } {
+  const place = inspector as { readonly [PARKING]?: { park: unknown; fetched: unknown } };
+  if (place[PARKING] !== undefined) return place[PARKING];
+  const made = { park: undefined, fetched: undefined };
+  Object.defineProperty(inspector, PARKING, { value: made, configurable: true, writable: true });
+  return made;
+}
 
 let connected: Session | undefined;
 
@@ -141,7 +152,6 @@ function connect(): Session {
   try {
     const session = new inspector.Session();
     session.connect();
-    Object.defineProperty(inspector, PARKING, { value: parking, configurable: true, writable: true });
     connected = session;
     return session;
   } catch (error) {

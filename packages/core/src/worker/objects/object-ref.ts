@@ -10,6 +10,16 @@ import type { GetOptions } from "./wait-options.ts";
 /** Marks what Raia itself can send inside values; the same symbol in every copy of the library. */
 export const brand: unique symbol = Symbol.for("raia.brand") as never;
 
+/**
+ * What was given in place of one of ours. Its brand alone is no proof: it may be of a copy of the library that was loaded beside
+ * this one, which has a cluster of its own.
+ */
+export function kindOf(value: unknown, expected: "ref" | "actor"): string {
+  if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
+  if ((value as { readonly [brand]?: unknown })[brand] !== expected) return "object";
+  return `${expected === "ref" ? "an ObjectRef" : "an actor handle"} of another copy of the library, loaded beside this one`;
+}
+
 export class ObjectRef<T = unknown> {
   declare readonly valueType?: T;
   #entry: ObjectEntry | undefined;
@@ -22,7 +32,7 @@ export class ObjectRef<T = unknown> {
   /** The entry behind a ref. @throws {RaiaError} INVALID_ARGUMENT when it is no ref, OBJECT_FREED when it was released */
   static entryOf(ref: unknown): ObjectEntry {
     if (typeof ref !== "object" || ref === null || !(#entry in ref)) {
-      throw new RaiaError("INVALID_ARGUMENT", { expected: "an ObjectRef", got: ref === null ? "null" : typeof ref });
+      throw new RaiaError("INVALID_ARGUMENT", { expected: "an ObjectRef", got: kindOf(ref, "ref") });
     }
     if (ref.#entry === undefined) throw new RaiaError("OBJECT_FREED", { reason: "this ref was released" });
     return ref.#entry;
