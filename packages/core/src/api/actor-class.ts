@@ -2,6 +2,7 @@
 import { RaiaError } from "../base/errors.ts";
 import { newActorId } from "../base/ids.ts";
 import type { ActorClient } from "../worker/calls/actor-client.ts";
+import { whenDisposed } from "../worker/calls/actor-disposal.ts";
 import type { ActorName } from "../worker/calls/actor-directory.ts";
 import type { CallTemplate } from "../worker/calls/call.ts";
 import type { ObjectEntry } from "../worker/objects/object-entry.ts";
@@ -203,7 +204,7 @@ export function makeHandle(
   const record = new ActorRecord(runtime, client, shape, scope, registered, uncertainName);
   // A fresh target each time: the handle's identity is what the garbage collector watches.
   const handle: object = new Proxy(Object.create(handleTarget) as object, {
-    get: (_target, name) => propertyOf(handle, record, name),
+    get: (_target, name) => propertyOf(record, name),
     has: (_target, name) => name === brand,
     ownKeys: () => [],
     getPrototypeOf: () => null,
@@ -214,7 +215,7 @@ export function makeHandle(
   return handle;
 }
 
-function propertyOf(handle: object, record: ActorRecord, name: string | symbol): unknown {
+function propertyOf(record: ActorRecord, name: string | symbol): unknown {
   if (typeof name === "string") {
     // Not thenable: awaiting a handle gives the handle.
     if (name === "then") return undefined;
@@ -223,16 +224,20 @@ function propertyOf(handle: object, record: ActorRecord, name: string | symbol):
   }
   if (name === brand) return "actor";
   if (name === Symbol.asyncDispose) {
-    return async () => {
-      record.runtime.table.releaseHandle(record.scope);
-      await Promise.resolve(handle);
-    };
+    return () => giveUp(record);
   }
   if (name === Symbol.toStringTag) return "ActorHandle";
   if (name === Symbol.toPrimitive) return () => `ActorHandle(${record.shape.className}, ${record.client.actorId.slice(0, 8)})`;
   if (name === Symbol.for("nodejs.util.inspect.custom"))
     return () => `ActorHandle(${record.shape.className}, ${record.client.actorId.slice(0, 8)})`;
   return undefined;
+}
+
+/** Gives up a handle. Resolves when the actor, if it was the last, has done what it does at its end. */
+async function giveUp({ runtime, client, scope }: ActorRecord): Promise<void> {
+  if (scope === undefined) return;
+  runtime.table.releaseHandle(scope);
+  await runtime.calls.during(whenDisposed(client, scope, runtime.clock));
 }
 
 export function isActorHandle(value: object): boolean {

@@ -24,6 +24,7 @@ import { type ClusterAddress, clusterAddress } from "./cluster-address.ts";
 import { endHead, startHead } from "./head-process.ts";
 import { startInProcess } from "./in-process-driver.ts";
 import { cleanUpSessions, findCluster, mayStand } from "./standing.ts";
+import { ProgramEnd } from "./program-end.ts";
 import { enableYoungCollection } from "./young-collection.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
 
@@ -62,16 +63,13 @@ function drive(options: DriverOptions, lost: (error: RaiaError) => void, place: 
   const openArena: OpenArena = ({ arenaPath, arenaSlot }) => (arena = SharedArena.open({ path: arenaPath, slot: arenaSlot }));
   const alive = new WorkKeepsAlive();
   const runtime = newRuntime(identity, cluster, options, lost, openArena, alive, expectedJobId);
-  // The program is at its end: what its tasks printed last is still on its way.
-  const flushAtEnd = (): void => {
-    if (alive.takeHasWorked() && runtime.cluster.isJoined) void runtime.cluster.flushOutput();
-  };
-  process.on("beforeExit", flushAtEnd);
+  const end = new ProgramEnd(runtime.cluster);
+  alive.onWork = () => end.worked();
   return {
     runtime,
     joined: runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace }),
     stop: async (code) => {
-      process.removeListener("beforeExit", flushAtEnd);
+      end.cancel();
       await runtime.shutdown(code);
       // The mappings stay for views that the program still has.
       arena?.close();
@@ -175,22 +173,15 @@ function newRuntime(
 /** A process without work ends with its program; one with calls under way waits for them. */
 class WorkKeepsAlive {
   #handle: NodeJS.Timeout | undefined;
-  #hasWorked = false;
+  onWork = (): void => {};
 
   set(isNeeded: boolean): void {
     if (isNeeded) {
-      this.#hasWorked = true;
+      this.onWork();
       this.#handle ??= setInterval(() => {}, 2 ** 30);
       this.#handle.ref();
     } else {
       this.#handle?.unref();
     }
-  }
-
-  /** Whether there was work since the last time that this was asked. */
-  takeHasWorked(): boolean {
-    const hasWorked = this.#hasWorked;
-    this.#hasWorked = false;
-    return hasWorked;
   }
 }

@@ -16,6 +16,7 @@ import { currentContext } from "../worker/task-context.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
 import type { World, WorldOptions } from "./in-process-world.ts";
 import { KeepAlive } from "./keep-alive.ts";
+import { ProgramEnd } from "./program-end.ts";
 import { withOwnModules } from "./own-modules.ts";
 
 /** Memory is taken from the system as it is touched, so this is a limit and no cost. */
@@ -61,15 +62,20 @@ export function startInProcess(options: DriverOptions): Driver {
     openSpillDisk: () => (world as World).disk,
     showOutput: () => {},
     showUnhandled: unhandledPrinter(options),
-    keepAlive: (isNeeded) => alive.set(runtime, isNeeded),
+    keepAlive: (isNeeded) => {
+      if (isNeeded) end.worked();
+      alive.set(runtime, isNeeded);
+    },
     nodeLost: () => {},
   });
   installRemoteValues(runtime);
+  const end = new ProgramEnd(runtime.cluster);
   const unguard = guardProcess();
   return {
     runtime,
     joined: alive.during(runtime.join({ entrypoint: process.argv[1] ?? "", namespace: options.namespace })),
     stop: async (code) => {
+      end.cancel();
       await alive.during(runtime.shutdown(code));
       await world?.stop();
       unguard();

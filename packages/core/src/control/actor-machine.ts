@@ -24,6 +24,8 @@ export interface Home {
   readonly workerId: string;
   readonly address: string;
   readonly pid: number;
+  /** It has something to do at its end. */
+  readonly disposes?: boolean | undefined;
 }
 
 export interface ActorEnd {

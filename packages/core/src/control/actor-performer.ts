@@ -215,8 +215,8 @@ export function lifeChanges({ spec, machine, outlivesJob }: ActorEntry): RecordC
 }
 
 function eventOf(answer: StartAnswer, nodeId: string, incarnation: number): ActorEvent {
-  const { address = "", workerId = "", pid = 0, cause, error } = answer;
-  const home: Home = { nodeId, workerId, address, pid };
+  const { address = "", workerId = "", pid = 0, cause, error, disposes } = answer;
+  const home: Home = { nodeId, workerId, address, pid, ...(disposes === true && { disposes }) };
   switch (answer.status) {
     case "alive":
       return { kind: "started", incarnation, home };

@@ -12,6 +12,7 @@ import type { Infer } from "../wire/schema.ts";
 import type { Handlers } from "../wire/service.ts";
 import { type ActorEvent, type ActorState, firstLife, type Life } from "./actor-machine.ts";
 import { ACTOR_LIVES, ACTORS, ActorPerformer, lifeChanges, type PerformerDeps } from "./actor-performer.ts";
+import { disposeActors } from "./actor-disposal.ts";
 import { ActorPlacement } from "./actor-placement.ts";
 import { type ActorEntry, ActorTable, type DeadActor, jobOfActor, viewOf } from "./actor-table.ts";
 import { ActorWatchers } from "./actor-watchers.ts";
@@ -21,7 +22,15 @@ import { placementRequestOf } from "./place-actor-policy.ts";
 import { decodeRecord, encodeRecord, LifeRecord, ownBytes } from "./record-codec.ts";
 import type { RecordStore } from "./record-store.ts";
 
-type Served = "createActor" | "getActorByName" | "watchActor" | "killActor" | "actorOutOfScope" | "listActors" | "explainActor";
+type Served =
+  | "createActor"
+  | "getActorByName"
+  | "watchActor"
+  | "killActor"
+  | "disposeActors"
+  | "actorOutOfScope"
+  | "listActors"
+  | "explainActor";
 export type ActorHandlers = Pick<Handlers<typeof controlService, Connection>, Served>;
 type Reply<M extends Served> = M extends "actorOutOfScope"
   ? never
@@ -81,6 +90,7 @@ export class ActorServer {
     getActorByName: ({ name, namespace }) => this.#byName(name, namespace),
     watchActor: ({ actorId }, peer) => ({ view: this.#watch(actorId, peer) }),
     killActor: ({ actorId, noRestart }) => this.#kill(actorId, noRestart),
+    disposeActors: ({ jobId }) => disposeActors(this.#deps, this.#actors.ofJob(jobId)),
     actorOutOfScope: ({ actorId }) => this.#outOfScope(actorId),
     listActors: ({ limit }) => this.#list(limit),
     explainActor: ({ actorId }) => this.#explain(actorId),

@@ -33,7 +33,7 @@ export const LifeRecord = struct("LifeRecord", {
   restarts: u32,
   /** Belongs to a detached actor's family, so it outlives the job. */
   outlivesJob: bool,
-  home: opt(struct("HomeRecord", { nodeId: str, workerId: str, address: str, pid: u53 })),
+  home: opt(struct("HomeRecord", { nodeId: str, workerId: str, address: str, pid: u53, disposes: opt(bool) })),
 });
 export type LifeRecord = Infer<typeof LifeRecord>;
 

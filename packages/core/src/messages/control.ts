@@ -15,6 +15,8 @@ export const RegisterJob = message(120, "RegisterJob", {
 });
 export const JobRegistered = message(121, "JobRegistered", { jobId: str, namespace: str });
 export const FinishJob = message(122, "FinishJob", { jobId: str });
+/** The job is about to end: those of its actors that end with it and have a disposal dispose themselves. Answered when they have. */
+export const DisposeActors = message(155, "DisposeActors", { jobId: str });
 export const JobRow = struct("JobRow", {
   jobId: str,
   namespace: str,
@@ -113,6 +115,8 @@ export const ActorView = struct("ActorView", {
   cause: opt(DeathCause),
   /** The encoded error when the constructor threw. */
   error: opt(bytes),
+  /** It has something to do at its end, which is worth waiting for. */
+  disposes: opt(bool),
 });
 export type ActorView = Infer<typeof ActorView>;
 /**
@@ -184,6 +188,7 @@ export const TaskEventList = message(153, "TaskEventList", { events: list(TaskEv
 export const controlService = service("control", {
   registerJob: unary(RegisterJob, JobRegistered),
   finishJob: unary(FinishJob, Done),
+  disposeActors: unary(DisposeActors, Done),
   listJobs: unary(ListJobs, JobList),
   registerNode: unary(RegisterNode, Done),
   reportNode: oneWay(ReportNode),
@@ -219,9 +224,16 @@ export const ActorStarted = message(161, "ActorStarted", {
   pid: opt(u53),
   error: opt(bytes),
   cause: opt(DeathCause),
+  disposes: opt(bool),
 });
 /** Answered when that incarnation is gone, or was never there; one that is still being started is stopped too. */
-export const StopActorOnNode = message(162, "StopActorOnNode", { actorId: str, incarnation: u32, graceMs: u53 });
+export const StopActorOnNode = message(162, "StopActorOnNode", {
+  actorId: str,
+  incarnation: u32,
+  graceMs: u53,
+  /** Why, as its death is told. Absent: a user kills it. */
+  kind: opt(str),
+});
 export const JobEnded = message(163, "JobEnded", { jobId: str });
 export const ExplainActorOnNode = message(164, "ExplainActorOnNode", { actorId: str });
 export const nodeControlService = service("nodeControl", {

@@ -115,7 +115,12 @@ export const CreateActor = message(73, "CreateActor", {
   resources: dict(u53),
   deviceVariables: opt(DeviceVariables),
 });
-export const ActorCreated = message(74, "ActorCreated", { ok: bool, error: opt(bytes) });
+export const ActorCreated = message(74, "ActorCreated", {
+  ok: bool,
+  error: opt(bytes),
+  /** Its instance has something to do at its end. */
+  disposes: opt(bool),
+});
 /** Node to worker: end this actor: let its calls finish, dispose it, within the grace period. */
 export const StopActor = message(75, "StopActor", { actorId: str, graceMs: u53 });
 

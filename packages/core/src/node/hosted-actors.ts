@@ -27,6 +27,8 @@ export interface HostedActor {
   /** Absent while it waits for one. */
   worker: PoolWorker | undefined;
   isEnding: boolean;
+  /** Settles when its calls are done and it has disposed of itself, or its time for that is over. */
+  disposal: Promise<unknown> | undefined;
   /** Why it ended: whoever is still making it hears only that the connection to its worker is gone. */
   readonly ended: PromiseWithResolvers<DeathCause>;
 }
@@ -68,9 +70,9 @@ export class HostedActors {
   handlers(): Pick<Handlers<typeof nodeControlService, Connection>, "startActor" | "stopActor" | "explainActor"> {
     return {
       startActor: ({ spec, incarnation }) => this.#start(spec, incarnation),
-      stopActor: async ({ actorId, incarnation, graceMs }) => {
+      stopActor: async ({ actorId, incarnation, graceMs, kind = "killed-by-user" }) => {
         const actor = this.#actors.get(actorId);
-        if (actor?.incarnation === incarnation) await this.#stop(actor, graceMs, "killed-by-user");
+        if (actor?.incarnation === incarnation) await this.#stop(actor, graceMs, kind);
         return {};
       },
       explainActor: ({ actorId }) => {
@@ -88,7 +90,16 @@ export class HostedActors {
     if (known !== undefined) return known;
     const { actorId } = spec;
     const ended = Promise.withResolvers<DeathCause>();
-    const starting = this.#startNew({ actorId, spec, incarnation, leaseId, worker: undefined, isEnding: false, ended });
+    const starting = this.#startNew({
+      actorId,
+      spec,
+      incarnation,
+      leaseId,
+      worker: undefined,
+      isEnding: false,
+      disposal: undefined,
+      ended,
+    });
     this.#started.set(leaseId, starting);
     return starting;
   }
@@ -140,7 +151,8 @@ export class HostedActors {
         return { status: "failed", ...(created.error && { error: created.error }), cause: { kind: "constructor-failed" } };
       }
       this.#deps.queue.shrink(actor.leaseId, spec.runResources);
-      return { status: "alive", address: worker.address, workerId: worker.workerId, pid: worker.pid };
+      const { address, workerId, pid } = worker;
+      return { status: "alive", address, workerId, pid, ...(created.disposes === true && { disposes: true }) };
     } catch (error) {
       // The worker died while it made the actor; why is told in its own time, before this or after it.
       if (!RaiaError.is(error, "CONNECTION_LOST")) throw error;
@@ -172,16 +184,22 @@ export class HostedActors {
       this.#forget(actor);
       return;
     }
-    if (actor.isEnding && graceMs > 0) return;
+    if (actor.isEnding && graceMs > 0) {
+      // Whoever asks again waits for the same end.
+      await actor.disposal;
+      return;
+    }
     actor.isEnding = true;
     const isAlone = worker.actorIds.size === 1 && worker.leaseIds.size === 0;
     if ((graceMs > 0 || !isAlone) && worker.connection !== undefined && !worker.connection.isClosed) {
-      await worker.connection
+      const stopping = worker.connection
         .client(hostService)
         .stopActor({ actorId, graceMs })
         .catch(() => {
           // It died first: `workerDied` cleans up.
         });
+      actor.disposal ??= stopping;
+      await stopping;
     }
     if (this.#actors.get(actorId) !== actor) return;
     this.#forget(actor);

@@ -193,9 +193,18 @@ export class ClusterLink {
     });
   }
 
+  /** Settles when the actors that end with the job have disposed of themselves. */
+  async disposeActors(): Promise<void> {
+    if (!this.isJoined || this.controlConnection.isClosed) return;
+    await this.control.disposeActors({ jobId: this.job.jobId }).catch(() => {
+      // Control is going down as well, and they with it.
+    });
+  }
+
   /** Ends a driver's job. @param flush sends what control should still hear of it */
   async finishJob(flush: () => void): Promise<void> {
     if (this.kind !== "driver" || !this.isJoined || this.controlConnection.isClosed) return;
+    await this.disposeActors();
     await this.flushOutput();
     // Control keeps nothing new of a job that is over.
     flush();

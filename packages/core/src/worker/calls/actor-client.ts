@@ -3,13 +3,12 @@
  * the actor's process, in the order in which they were made; a call whose arguments are not there yet holds back those
  * behind it.
  */
-import type { Infer } from "../../wire/schema.ts";
 import { Deque } from "../../base/deque.ts";
-import type { ErrorCode, Facts } from "../../base/errors.ts";
-import type { ActorView as ActorViewType } from "../../messages/control.ts";
+import type { ActorView } from "../../messages/control.ts";
 import { callState } from "./call-life.ts";
 import type { Cancellation } from "../cancellation.ts";
 import type { ActorCallLimits } from "./actor-call-limits.ts";
+import { causeFacts, deadFailure } from "./actor-failure.ts";
 import type { Call, CallFailure, CallSlotHolder, CallTarget, EndCode } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
 import type { CallResults, ResultOrigin } from "./call-results.ts";
@@ -17,8 +16,6 @@ import { type ObjectEntry, objectState } from "../objects/object-entry.ts";
 import { shouldRetryError } from "./retry-policy.ts";
 import { type Push, writePush } from "./task-frames.ts";
 import type { LinkChannel, WorkerLink } from "./worker-link.ts";
-
-export type ActorView = Infer<typeof ActorViewType>;
 
 export interface ActorClientDependencies {
   link(address: string): Promise<WorkerLink>;
@@ -69,6 +66,11 @@ export class ActorClient implements CallSlotHolder, CallTarget {
   /** What counts the handles of an actor that dies with its last. */
   scope: ObjectEntry | undefined = undefined;
   #heldScope: ObjectEntry | undefined;
+  /** Made by this process, to end with its last handle. */
+  endsWithHandles = false;
+  /** Nothing more is heard of the actor: this process is leaving its cluster. */
+  isOver = false;
+  readonly #listeners = new Set<() => void>();
 
   get pending(): number {
     return this.#pending;
@@ -76,6 +78,16 @@ export class ActorClient implements CallSlotHolder, CallTarget {
 
   get view(): ActorView | undefined {
     return this.#elder === undefined ? this.#view : this.#elder.view;
+  }
+
+  /** Hears of changes of the view, of the last pending call's end, and of the end of all. @returns what ends this */
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) listener();
   }
 
   submit(call: Call, exports: readonly Promise<void>[] | undefined): void {
@@ -127,6 +139,7 @@ export class ActorClient implements CallSlotHolder, CallTarget {
     const scope = this.#heldScope;
     this.#heldScope = undefined;
     this.#deps.busyChanged(scope, false);
+    this.#changed();
   }
 
   #fail(call: Call, error: unknown): void {
@@ -169,6 +182,7 @@ export class ActorClient implements CallSlotHolder, CallTarget {
       for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift())
         this.#deps.results.fail(call, deadFailure(view, call));
     }
+    this.#changed();
   }
 
   async #connect(address: string, incarnation: number): Promise<void> {
@@ -251,6 +265,8 @@ export class ActorClient implements CallSlotHolder, CallTarget {
     const calls = [...(this.#channel?.takeAll() ?? []), ...this.#queue];
     while (this.#queue.length > 0) this.#queue.shift();
     for (const call of calls) this.#deps.results.fail(call, { code, facts: { call: call.template.name } });
+    this.isOver = true;
+    this.#changed();
   }
 }
 
@@ -365,30 +381,4 @@ class ActorChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     if (!this.#link.connection.isClosed) this.#link.close(this.#number);
     return calls;
   }
-}
-
-/** Deaths before an actor was made have codes of their own. */
-const deathCodes: Readonly<Record<string, ErrorCode>> = { unschedulable: "ACTOR_UNSCHEDULABLE", "name-taken": "ACTOR_NAME_TAKEN" };
-
-function deadFailure(view: ActorView, call: Call): { code: ErrorCode; facts: Facts; errorBytes?: Uint8Array } {
-  const facts = view.cause?.facts as Facts | undefined;
-  const code = facts?.["code"] === "RUNTIME_ENV_FAILED" ? "RUNTIME_ENV_FAILED" : (deathCodes[view.cause?.kind ?? ""] ?? "ACTOR_DIED");
-  return {
-    code,
-    facts: { actor: view.actorId.slice(0, 8), method: call.template.name, ...causeFacts(view) },
-    ...(view.error && { errorBytes: view.error }),
-  };
-}
-
-function causeFacts(view: ActorView | undefined): Facts {
-  const cause = view?.cause;
-  if (cause === undefined) return {};
-  return {
-    cause: cause.kind,
-    signal: cause.signal,
-    exitCode: cause.exitCode,
-    pid: cause.pid,
-    ...(cause.facts as Facts | undefined),
-    stderrTail: cause.stderrTail?.length ? cause.stderrTail : undefined,
-  };
 }

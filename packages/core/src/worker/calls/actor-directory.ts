@@ -93,6 +93,7 @@ export class ActorDirectory {
     });
     this.#follow(client, registered, spec.className);
     if (spec.name === undefined && !spec.detached) {
+      client.endsWithHandles = true;
       scope.onOutOfScope = [
         () => {
           void registered.then(

@@ -213,6 +213,15 @@ export class CallIssuer {
     if (childEnded !== undefined) call.cleanup = [childEnded];
   }
 
+  /** The program goes on for as long as the promise is open, as it does for a call. */
+  async during(promise: Promise<void>): Promise<void> {
+    this.#pending++;
+    if (this.#pending === 1) this.#deps.keepAlive(true);
+    await promise;
+    this.#pending--;
+    if (this.#pending === 0) this.#deps.keepAlive(false);
+  }
+
   /** One call fewer is pending. Of one that nobody ran to its end nobody else tells. */
   callSettled({ sequence, attempt, template: { name, wire } }: Call, isUnfinished: boolean): void {
     this.#pending--;

@@ -85,6 +85,7 @@ export class ActorHost {
   readonly #groups = new Map<string, Group>();
   #idleWaiters: (() => void)[] = [];
   #isEnding = false;
+  #end: Promise<void> | undefined;
   /** Set by `exitActor`: the actor ends when the call that said so is done. */
   exitRequested: (() => void) | undefined;
 
@@ -197,8 +198,18 @@ export class ActorHost {
     return true;
   }
 
-  /** Lets the calls that were accepted finish, then disposes the instance. The caller bounds the time. */
-  async end(): Promise<void> {
+  /** Whether its instance has something to do at its end. */
+  get disposes(): boolean {
+    const instance = Object(this.#instance) as object;
+    return Symbol.asyncDispose in instance || Symbol.dispose in instance;
+  }
+
+  /** Lets the calls that were accepted finish, then disposes the instance, once. The caller bounds the time. */
+  end(): Promise<void> {
+    return (this.#end ??= this.#endOnce());
+  }
+
+  async #endOnce(): Promise<void> {
     if (!this.isIdle) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
     this.#isEnding = true;
     const instance = this.instance as Partial<AsyncDisposable & Disposable>;

@@ -47,8 +47,9 @@ export class HostServer {
       createActor: async (request) => {
         try {
           this.#runtime.cluster.job = { jobId: request.jobId, namespace: request.namespace };
-          this.#hosts.set(request.actorId, await this.#construct(request));
-          return { ok: true };
+          const host = await this.#construct(request);
+          this.#hosts.set(request.actorId, host);
+          return { ok: true, ...(host.disposes && { disposes: true }) };
         } catch (error) {
           return { ok: false, error: this.#executor.results.encodeThrown(error, request.name) };
         }
