@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Socket } from "node:net";
 import { test } from "node:test";
 import { checkSendable } from "./check-sendable.ts";
+import { ObjectRefStream } from "../worker/calls/object-stream.ts";
 import { remote } from "./remote.ts";
 
 test("checkSendable: values, with the path to what stands in the way", () => {
@@ -62,4 +63,13 @@ test("checkSendable: functions and classes, with everything that they capture", 
     assert.match(problems[0]?.path ?? "", /handler -> pool -> socket/);
   }
   socket.destroy();
+});
+
+test("checkSendable: a stream of refs cannot be sent, nor captured, and the reason names no private member", () => {
+  const rows = Object.create(ObjectRefStream.prototype) as ObjectRefStream;
+  for (const { isSendable, problems } of [checkSendable({ rows }), checkSendable(() => rows)]) {
+    assert.equal(isSendable, false);
+    assert.equal(problems[0]?.reason, "it is a stream, which one process reads");
+    assert.match(problems[0].wayOut, /pass the refs that it gives/);
+  }
 });

@@ -4,9 +4,12 @@ import { builtinPath, knownPath } from "./function-globals.ts";
 import type { Obstruction } from "./function-hooks.ts";
 import { lookInside, privateFields } from "./function-inspector.ts";
 import { addressOf } from "./function-script.ts";
+import { whyUnsendable } from "./value-tags.ts";
 
 /** Says why an object cannot be taken apart, or undefined when it can. */
 export function instanceObstruction(value: object): Obstruction | undefined {
+  const told = (value as { readonly [whyUnsendable]?: Obstruction })[whyUnsendable];
+  if (told !== undefined) return told;
   if (types.isPromise(value)) return { reason: "it is a promise", wayOut: "await it first and capture its value" };
   if (types.isGeneratorObject(value))
     return { reason: "it is a running generator", wayOut: "capture the generator function, or collect the values into an array" };

@@ -90,3 +90,6 @@ export const MAX_SHORT_KEY = 64;
 
 /** The property by which the layers above mark what they can send. */
 export const brandSymbol: symbol = Symbol.for("raia.brand");
+
+/** The property in which a class of ours says why its instances cannot be sent: `{ reason, wayOut }`. */
+export const whyUnsendable: unique symbol = Symbol("raia.unsendable");

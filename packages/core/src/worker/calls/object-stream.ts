@@ -3,6 +3,7 @@
  * room; leaving the loop early stops it.
  */
 import type { FinalizerKind } from "../../base/finalizers.ts";
+import { whyUnsendable } from "../../values/value-tags.ts";
 import type { Call } from "./call.ts";
 import type { ObjectEntry } from "../objects/object-entry.ts";
 import type { ObjectRef } from "../objects/object-ref.ts";
@@ -33,6 +34,10 @@ export class ObjectRefStream<T = unknown> implements AsyncIterableIterator<Objec
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  get [whyUnsendable](): { readonly reason: string; readonly wayOut: string } {
+    return { reason: "it is a stream, which one process reads", wayOut: "pass the refs that it gives, or collect them into an array" };
   }
 
   /** A ref that is ready when the stream has ended: its value is the number of items. */
