@@ -147,6 +147,8 @@ export const name: Rule = (value, option) => {
   if (typeof value !== "string" || value === "" || value.length > MAX_NAME_CHARS) {
     throw invalidOption(option, value, `must be text of 1 to ${MAX_NAME_CHARS} characters`);
   }
+  // Names stand in front of what a task prints: a line of its own there would pass for another task's.
+  if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(value)) throw invalidOption(option, value, "must be text without control characters or line ends");
   return value;
 };
 
