@@ -156,6 +156,7 @@ suite("what a shipment is", () => {
     made();
 
     assert.equal(originalShipment(made)?.hash, hash);
+    assert.equal(originalShipment(made)?.name, "(anonymous)", "as where it was read first");
     assert.equal(shipFunction(made, branding).hash, hash, "sent on as it came, though the variable has moved on");
     assert.equal(
       originalShipment(() => n),

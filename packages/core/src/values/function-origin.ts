@@ -19,5 +19,10 @@ export function originalShipment(fn: Function): { readonly name: string; readonl
   const origin = origins.get(fn);
   if (origin === undefined) return undefined;
   const bytes = withRoot(origin.bytes, origin.id);
-  return { name: fn.name, hash: contentHash(bytes), bytes };
+  return { name: shownName(fn), hash: contentHash(bytes), bytes };
+}
+
+/** What people read of a function: in logs, stacks and paths to captures. */
+export function shownName(fn: Function): string {
+  return fn.name === "" ? "(anonymous)" : fn.name;
 }

@@ -9,6 +9,7 @@ import { types } from "node:util";
 import { captureFunction, type CaptureContext } from "./function-closure.ts";
 import { builtinPath, knownPath } from "./function-globals.ts";
 import type { BufferEntry, Child, GraphNode, ImportedModule, NodeReference, OddProperty, Properties } from "./function-graph.ts";
+import { shownName } from "./function-origin.ts";
 import type { FunctionProblem, Obstruction, ValueHooks } from "./function-hooks.ts";
 import { weakEntries } from "./function-inspector.ts";
 import { CapturedMemory, memoryObstruction } from "./function-memory.ts";
@@ -54,7 +55,7 @@ export class ShipmentWalk implements CaptureContext {
 
   /** Walks all that `root` reaches. The result is one consistent moment: nothing else runs meanwhile. */
   walk(root: Function): number {
-    const id = this.#allocate(root, { parent: undefined, label: root.name === "" ? "(anonymous)" : root.name, capture: undefined });
+    const id = this.#allocate(root, { parent: undefined, label: shownName(root), capture: undefined });
     do this.#drain();
     while (this.#addWeakEntries());
     if (this.problems.length === 0) this.#placeMemory();

@@ -1,5 +1,5 @@
 /** What user code threw, or gave as the reason of an abort, as bytes: always something that can be sent. */
-import { RaiaError } from "../base/errors.ts";
+import { errorCatalogue, RaiaError } from "../base/errors.ts";
 import { encodeError, readError, reviveError, type ThrowPlace } from "../values/error-codec.ts";
 import type { RuntimeValueHooks } from "./objects/value-hooks.ts";
 
@@ -11,11 +11,17 @@ export function encodeThrown(error: unknown, hooks: RuntimeValueHooks, { task, p
   try {
     return encodeError(error, hooks, place);
   } catch (cause) {
-    // What was thrown cannot be sent: its text can.
-    return encodeError(new RaiaError("UNSERIALIZABLE", { reason: "the thrown value cannot be sent", value: String(cause) }), hooks, place);
+    return encodeError(unsendable(cause), hooks, place);
   } finally {
     scope.end();
   }
+}
+
+/** Says in the place of what was thrown why it cannot be sent. */
+function unsendable(cause: unknown): RaiaError {
+  if (!RaiaError.is(cause)) return new RaiaError("UNSERIALIZABLE", { what: "what was thrown", reason: String(cause) });
+  const { path, type, reason = errorCatalogue[cause.code][0] } = cause.facts;
+  return new RaiaError("UNSERIALIZABLE", { what: "what was thrown", path, type, reason, wayOut: "throw an Error" });
 }
 
 /** What was thrown, with a line in its stack that says where. */
