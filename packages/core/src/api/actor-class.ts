@@ -260,6 +260,7 @@ export async function kill(actor: object, options: KillOptions = {}): Promise<vo
   checkCallOptions("kill", options);
   const { noRestart = true } = options;
   const { runtime, registered } = recordOf(actor);
+  runtime.cluster.checkStays("kill");
   await runtime.cluster.control.killActor({ actorId: await registered, noRestart });
 }
 

@@ -14,6 +14,7 @@ import type { Identity } from "../wire/greeting.ts";
 import type { Endpoint } from "../wire/endpoint.ts";
 import type { Infer } from "../wire/schema.ts";
 import type { Client, Handlers } from "../wire/service.ts";
+import type { EndCode } from "./calls/call.ts";
 import { currentContext } from "./task-context.ts";
 
 export type Registered = Infer<typeof ProcessRegistered>;
@@ -73,6 +74,8 @@ export class ClusterLink {
   isJoined = false;
   /** Nothing more can be submitted. */
   isLeaving = false;
+  /** Why, once it is leaving. */
+  #endCode: EndCode = "SHUTTING_DOWN";
   job: JobIdentity = { jobId: "", namespace: "" };
   registered: Registered = undefined as never;
   node: Connection = undefined as never;
@@ -191,6 +194,17 @@ export class ClusterLink {
     await this.process.flushOutput({ jobId: this.job.jobId }).catch(() => {
       // The node is going down as well; its log files have the lines.
     });
+  }
+
+  /** Nothing more goes to the cluster. @param code what is said of anything that still would */
+  leave(code: EndCode): void {
+    this.isLeaving = true;
+    this.#endCode = code;
+  }
+
+  /** @throws {RaiaError} SHUTTING_DOWN, or CLUSTER_LOST when the cluster went away by itself */
+  checkStays(call: string): void {
+    if (this.isLeaving) throw new RaiaError(this.#endCode, { call });
   }
 
   /** Settles when the actors that end with the job have disposed of themselves. */

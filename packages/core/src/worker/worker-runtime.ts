@@ -204,7 +204,7 @@ export class WorkerRuntime {
   /** A driver's job ends. @param code with which fails what was not finished */
   async shutdown(code: EndCode = "SHUTTING_DOWN"): Promise<void> {
     if (this.cluster.isLeaving) return;
-    this.cluster.isLeaving = true;
+    this.cluster.leave(code);
     this.#submitter.shutdown(code);
     this.actors.shutdown(code);
     await this.cluster.finishJob(() => this.#reporter.flush());
@@ -216,7 +216,7 @@ export class WorkerRuntime {
    * begun never will, and nothing more can be submitted. Its clock and its streams are stopped by whoever made them.
    */
   drop(): void {
-    this.cluster.isLeaving = true;
+    this.cluster.leave("SHUTTING_DOWN");
     this.#tasks?.drop();
   }
 

@@ -1,6 +1,6 @@
 /** A driver in a process of its own, for tests that end it. Arguments: what it does, and a path for its signals. */
 import { raise, whenRaised } from "@raia/testing/fixtures/signals";
-import { get, init, put, RaiaError, remote, shutdown } from "../../src/index.ts";
+import { get, init, kill, put, RaiaError, remote, shutdown } from "../../src/index.ts";
 
 const [what = "", path = ""] = process.argv.slice(2);
 const { sessionDirectory } = await init({ address: "local", numCpus: 2, objectStoreMemory: 32 * 1024 * 1024 });
@@ -38,17 +38,22 @@ switch (what) {
   }
   case "lose": {
     const isLost = (error: unknown): boolean => RaiaError.is(error, "CLUSTER_LOST");
+    const thrownBy = (run: () => unknown): unknown => {
+      try {
+        return run();
+      } catch (error) {
+        return error;
+      }
+    };
     const underWay = await get(task).catch((error: unknown) => error);
-    let later: unknown;
-    try {
-      remote(() => 1).remote();
-    } catch (error) {
-      later = error;
-    }
+    const later = thrownBy(() => remote(() => 1).remote());
+    const call = thrownBy(() => actor.pid.remote());
     await init({ address: "local", numCpus: 1 });
     const again = await get(remote(() => 1).remote());
+    const oldHandle = thrownBy(() => actor.pid.remote());
+    const killed = await kill(actor).catch((error: unknown) => error);
     await shutdown();
-    process.exitCode = isLost(underWay) && isLost(later) && again === 1 ? 0 : 9;
+    process.exitCode = [underWay, later, call, oldHandle, killed].every(isLost) && again === 1 ? 0 : 9;
     break;
   }
   case "block": {

@@ -176,7 +176,7 @@ export class CallIssuer {
   }
 
   #checkRoom(template: CallTemplate): void {
-    if (this.#cluster.isLeaving) throw new RaiaError("SHUTTING_DOWN", { call: template.name });
+    this.#cluster.checkStays(template.name);
     if (this.#pending >= this.maxPendingCalls)
       throw new RaiaError("PENDING_CALLS_LIMIT", { pending: this.#pending, limit: this.maxPendingCalls });
   }
