@@ -18,10 +18,11 @@ interface FakeCall {
 function poolOf(...names: string[]) {
   const calls: FakeCall[] = [];
   const clock = new FakeClock();
+  const dead = new Set<string>();
   const settled = (ref: ObjectRef): Promise<unknown> => ref.get();
   const pool = new ActorPool<FakeActor, string>(
     names.map((name) => ({ name })),
-    { clock, settled, checked: (ref) => ref },
+    { clock, settled, checked: (ref) => ref, isDead: (actor) => dead.has((actor as FakeActor).name) },
   );
   const call = (actor: FakeActor, value: number): ObjectRef<string> => {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
@@ -29,7 +30,7 @@ function poolOf(...names: string[]) {
     calls.push({ actor, value, end: () => resolve(`${actor.name}${value}`), fail: (reason) => reject(reason) });
     return { get: () => promise } as unknown as ObjectRef<string>;
   };
-  return { pool, calls, call, clock };
+  return { pool, calls, call, clock, dead };
 }
 
 async function settle(): Promise<void> {
@@ -109,6 +110,45 @@ test("a failed call rejects where it is taken, and its actor is free again", asy
   calls[1]?.end();
   await assert.rejects(pool.getNext(), RangeError);
   assert.equal(await pool.getNext(), "a2");
+});
+
+test("a dead actor fails the call that it had, and leaves the pool: the others do the rest", async () => {
+  const { pool, calls, call, dead } = poolOf("a", "b");
+  for (const value of [1, 2, 3, 4]) pool.submit(call, value);
+  dead.add("a");
+  calls[0]?.fail(new RangeError("dead"));
+  await settle();
+  assert.equal(calls.length, 2);
+  calls[1]?.end();
+  await settle();
+  calls[2]?.end();
+  await settle();
+  calls[3]?.end();
+  await assert.rejects(pool.getNext(), RangeError);
+  assert.deepEqual([await pool.getNext(), await pool.getNext(), await pool.getNext()], ["b2", "b3", "b4"]);
+});
+
+test("an actor that died while it was free gets nothing", async () => {
+  const { pool, calls, call, dead } = poolOf("a", "b");
+  dead.add("a");
+  pool.submit(call, 1);
+  calls[0]?.end();
+  assert.equal(await pool.getNext(), "b1");
+});
+
+test("when all are dead, what waits and what comes is an error, until another is pushed", async () => {
+  const { pool, calls, call, dead } = poolOf("a");
+  for (const value of [1, 2]) pool.submit(call, value);
+  dead.add("a");
+  calls[0]?.fail(new RangeError("dead"));
+  await assert.rejects(pool.getNext(), RangeError);
+  await assert.rejects(pool.getNext(), { code: "ACTOR_DIED", message: /no actor of the pool is alive/ });
+  assert.throws(() => pool.submit(call, 3), { code: "ACTOR_DIED" });
+  await assert.rejects(pool.map(call, [1]).next(), { code: "ACTOR_DIED" });
+  pool.push({ name: "b" });
+  pool.submit(call, 4);
+  calls.at(-1)?.end();
+  assert.equal(await pool.getNext(), "b4");
 });
 
 test("a call that cannot be made rejects where it is taken", async () => {

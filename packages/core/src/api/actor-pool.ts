@@ -7,6 +7,7 @@ import { Deque } from "../base/deque.ts";
 import { RaiaError } from "../base/errors.ts";
 import { ObjectRef } from "../worker/objects/object-ref.ts";
 import { checkWaitOptions, type GetOptions } from "../worker/objects/wait-options.ts";
+import { isActorHandle, recordOf } from "./actor-class.ts";
 import { refuseOptions } from "./call-options.ts";
 import { MAX_POOL_PENDING } from "./limits.ts";
 import { wait } from "./objects.ts";
@@ -21,9 +22,11 @@ export interface PoolDependencies {
   settled(ref: ObjectRef): Promise<unknown>;
   /** What a call gave, which is a ref or the caller's mistake. */
   checked<R>(ref: ObjectRef<R>): ObjectRef<R>;
+  /** Whether an actor is dead for good, as far as is known here. */
+  isDead(actor: object): boolean;
 }
 
-const engine: PoolDependencies = { clock: realClock, settled: (ref) => wait([ref]), checked: checkedRef };
+const engine: PoolDependencies = { clock: realClock, settled: (ref) => wait([ref]), checked: checkedRef, isDead };
 
 interface Work<A, R> {
   readonly call: (actor: A) => ObjectRef<R>;
@@ -44,6 +47,8 @@ export class ActorPool<A extends object, R = unknown> {
   readonly #deps: PoolDependencies;
   readonly #idle = new Deque<A>();
   readonly #members = new Set<A>();
+  /** Members that died since the last one was added. */
+  #died = 0;
   /** Work that waits for an actor. */
   readonly #pending = new Deque<Work<A, R>>();
   /** What `submit` was given and nobody took, in that order. */
@@ -92,7 +97,7 @@ export class ActorPool<A extends object, R = unknown> {
     }
   }
 
-  /** @throws {RaiaError} LIMIT_EXCEEDED when a million values wait already */
+  /** @throws {RaiaError} LIMIT_EXCEEDED when a million values wait already; ACTOR_DIED when no actor of the pool is left alive */
   submit<V>(call: PoolCall<A, V, R>, value: V): void {
     checkedCall("submit", call);
     refuseOptions("ActorPool.submit", arguments[2]);
@@ -153,6 +158,7 @@ export class ActorPool<A extends object, R = unknown> {
     if (typeof actor !== "object" || actor === null) throw invalid("push", "it takes the handle of an actor");
     if (this.#members.has(actor)) throw invalid("push", "the actor is in the pool already");
     this.#members.add(actor);
+    this.#died = 0;
     this.#idle.push(actor);
     this.#dispatch();
   }
@@ -161,6 +167,7 @@ export class ActorPool<A extends object, R = unknown> {
     if (this.#pending.length >= MAX_POOL_PENDING) {
       throw new RaiaError("LIMIT_EXCEEDED", { limit: "values that wait in an ActorPool", max: MAX_POOL_PENDING });
     }
+    if (this.#isExtinct) throw this.#extinction();
     const work: Work<A, R> = { call, ref: undefined, refusal: undefined, isDone: false, isDropped: false };
     this.#pending.push(work);
     this.#dispatch();
@@ -169,9 +176,16 @@ export class ActorPool<A extends object, R = unknown> {
 
   #dispatch(): void {
     while (this.#idle.length > 0 && this.#pending.length > 0) {
-      const work = this.#pending.shift() as Work<A, R>;
-      if (work.isDropped) continue;
       const actor = this.#idle.shift() as A;
+      if (this.#deps.isDead(actor)) {
+        this.#bury(actor);
+        continue;
+      }
+      const work = this.#pending.shift() as Work<A, R>;
+      if (work.isDropped) {
+        this.#idle.unshift(actor);
+        continue;
+      }
       try {
         work.ref = this.#deps.checked(work.call(actor));
       } catch (reason) {
@@ -180,14 +194,34 @@ export class ActorPool<A extends object, R = unknown> {
         this.#done(work);
         continue;
       }
-      // An actor whose call failed is free as well: if it is dead, its next call says so.
       const ended = (): void => {
-        this.#idle.push(actor);
+        // The dead would be free at once for ever, and fail all that there is to do.
+        if (!this.#deps.isDead(actor)) this.#idle.push(actor);
+        else this.#bury(actor);
         this.#done(work);
         this.#dispatch();
       };
       this.#deps.settled(work.ref).then(ended, ended);
     }
+  }
+
+  /** A member is dead and leaves. With the last one, what waits has nobody to do it. */
+  #bury(actor: A): void {
+    this.#members.delete(actor);
+    this.#died++;
+    if (!this.#isExtinct) return;
+    for (let work = this.#pending.shift(); work !== undefined; work = this.#pending.shift()) {
+      work.refusal = { reason: this.#extinction() };
+      this.#done(work);
+    }
+  }
+
+  get #isExtinct(): boolean {
+    return this.#members.size === 0 && this.#died > 0;
+  }
+
+  #extinction(): RaiaError {
+    return new RaiaError("ACTOR_DIED", { pool: "ActorPool", died: this.#died, reason: "no actor of the pool is alive: push() another" });
   }
 
   #done(work: Work<A, R>): void {
@@ -228,6 +262,10 @@ export class ActorPool<A extends object, R = unknown> {
       signal?.addEventListener("abort", aborted, { once: true });
     });
   }
+}
+
+function isDead(actor: object): boolean {
+  return isActorHandle(actor) && recordOf(actor).client.view?.state === "dead";
 }
 
 function resultOf<A, R>({ ref, refusal }: Work<A, R>): Promise<R> {

@@ -127,3 +127,19 @@ test("a pool of actors shares values out, and keeps their order", async () => {
   assert.equal(await pool.getNext(), 2);
   assert.equal(pool.hasNext(), false);
 });
+
+test("an actor of a pool that dies loses the value that it had, and no other", async () => {
+  class Mortal {
+    give(value: number): number {
+      if (value === 0) process.kill(process.pid, "SIGKILL");
+      return value;
+    }
+  }
+  const Actor = remote(Mortal);
+  const pool = new ActorPool<ActorHandle<Mortal>, number>([Actor.remote(), Actor.remote()]);
+  for (const value of [0, 1, 2, 3, 4, 5]) pool.submit((actor, given: number) => actor.give.remote(given), value);
+  await assert.rejects(pool.getNext(), { code: "ACTOR_DIED" });
+  const rest: number[] = [];
+  while (pool.hasNext()) rest.push(await pool.getNext());
+  assert.deepEqual(rest, [1, 2, 3, 4, 5]);
+});
