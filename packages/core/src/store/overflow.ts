@@ -13,6 +13,7 @@ import type { Disk } from "./disk.ts";
 import type { Label } from "./object-table.ts";
 import { encodeSpillHeader } from "./spill-file.ts";
 import { overflowPrefix } from "./spiller.ts";
+import { tooLarge } from "./too-large.ts";
 
 export interface OverflowLimits {
   readonly maxHeapBytes: number;
@@ -69,7 +70,7 @@ export class Overflow {
   add(id: ObjectId, bytes: number, label: Label, fill: Fill): Promise<void> {
     const { arena, limits } = this.#deps;
     this.#askUsage();
-    if (bytes > arena.capacityBytes) throw this.#refusal("STORE_FULL", bytes);
+    if (bytes > arena.capacityBytes) throw tooLarge(bytes, arena.capacityBytes);
     if (this.#heapBytes + bytes <= limits.maxHeapBytes) return this.#keepInHeap(id, bytes, label, fill);
     if (this.#diskBytes + bytes <= limits.maxDiskBytes) return this.#keepOnDisk(id, bytes, label, fill);
     throw this.#refusal(this.#usage.diskIsFull === true ? "OUT_OF_DISK" : "STORE_FULL", bytes);

@@ -9,6 +9,7 @@ import type { Arena } from "./arena.ts";
 import { BLOCK_BYTES, blocksFor } from "./block-table.ts";
 import { cheapestWindow } from "./eviction-policy.ts";
 import type { ObjectRecord, ObjectTable } from "./object-table.ts";
+import { tooLarge } from "./too-large.ts";
 
 export interface SpaceLimits {
   /** Bytes on disk, all spilled objects together. */
@@ -83,7 +84,8 @@ export class SpaceLoop {
     const { arena, clock, budget } = this.#deps;
     const offset = this.#requests.length === 0 ? arena.allocateFor(slot, bytes) : undefined;
     if (offset !== undefined) return Promise.resolve(offset);
-    if (bytes > arena.capacityBytes || this.#requests.length >= MAX_REQUESTS) {
+    if (bytes > arena.capacityBytes) return Promise.reject(tooLarge(bytes, arena.capacityBytes));
+    if (this.#requests.length >= MAX_REQUESTS) {
       return Promise.reject(new RaiaError("STORE_FULL", { requestedBytes: bytes, waiting: this.#requests.length, ...budget() }));
     }
     return new Promise((resolve, reject) => {

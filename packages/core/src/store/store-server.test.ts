@@ -167,7 +167,14 @@ test("store: blocks that a process gives up in silence are found by those who wa
 
 test("store: more than the whole arena is refused at once", async () => {
   const store = new StoreFixture(16);
-  await assert.rejects(store.server.requestSpace(5, 17 * BLOCK_BYTES), hasCode("STORE_FULL"));
+  await assert.rejects(
+    store.server.requestSpace(5, 17 * BLOCK_BYTES),
+    hasCode("STORE_FULL", {
+      reason: "the object itself is larger than the whole store (objectStoreMemory)",
+      requestedBytes: 17 * BLOCK_BYTES,
+      capacityBytes: 16 * BLOCK_BYTES,
+    }),
+  );
 });
 
 test("store: the budget on disk is kept, and the error says whose objects fill it", async () => {

@@ -99,6 +99,7 @@ describe("size", () => {
       assert.equal(error.code, "STORE_FULL");
       assert.ok(Number(error.facts["requestedBytes"]) >= 2048 * MiB);
       assert.equal(error.facts["capacityBytes"], 64 * MiB);
+      assert.match(error.message, /the object itself is larger than the whole store \(objectStoreMemory\)/);
       return true;
     };
     assert.throws(() => put(large), withBudget);
