@@ -100,6 +100,8 @@ const forNewClusters = ["numCpus", "numGpus", "memory", "resources", "labels", "
 function startLocal(options: DriverOptions): Place {
   // What is loaded from now on (the parsers, for one) is compiled once a machine, not once a start.
   enableCompileCache?.();
+  // First: what it refuses must leave no session behind.
+  const launch = receiverLaunchFlags();
   const session = makeSessionDirectory({ env: process.env });
   makeSecret(session.path, realRandom);
   const { labels, objectStoreMemory, spillDirectory, resources } = clusterOptionsOf(options);
@@ -112,7 +114,7 @@ function startLocal(options: DriverOptions): Place {
     prestart: undefined,
     resources,
     labels,
-    launch: receiverLaunchFlags(),
+    launch,
   });
   // While the head starts, this process has nothing to do: the first call will find its tools ready.
   setImmediate(() => {

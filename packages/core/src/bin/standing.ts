@@ -19,6 +19,7 @@ import { MAX_FRAME_BYTES } from "../wire/frame.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import type { ClusterAddress } from "./cluster-address.ts";
 import { startHead } from "./head-process.ts";
+import { currentDirectory } from "../values/module-launch.ts";
 
 export interface StandingOptions extends ResourceOptions {
   /** Bytes. Default: 30 % of memory. */
@@ -67,6 +68,7 @@ export async function startStanding({
     });
   }
   const environment = { env: process.env };
+  const launch = { execArgv: [], cwd: currentDirectory() };
   const session = makeSessionDirectory(environment);
   makeSecret(session.path, realRandom);
   pruneLogs(environment);
@@ -79,7 +81,7 @@ export async function startStanding({
     prestart: undefined,
     resources,
     labels,
-    launch: { execArgv: [], cwd: process.cwd() },
+    launch,
   });
   const ended = new Promise<string>((resolve) => child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`)));
   const aborted = new Promise<never>((_, reject) => {

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { receiverLaunchFlags } from "./module-launch.ts";
 
@@ -15,6 +18,21 @@ test("a receiver gets the sender's loaders and conditions", () => {
   ];
   assert.deepEqual(receiverLaunchFlags(flags).execArgv, flags);
   assert.equal(receiverLaunchFlags([]).cwd, process.cwd());
+});
+
+test("a working directory that was removed is told as such", () => {
+  const former = process.cwd();
+  const removed = mkdtempSync(join(tmpdir(), "raia-cwd-"));
+  process.chdir(removed);
+  try {
+    rmdirSync(removed);
+    assert.throws(() => receiverLaunchFlags([]), {
+      code: "CLUSTER_START_FAILED",
+      message: /working directory of this process was removed/,
+    });
+  } finally {
+    process.chdir(former);
+  }
 });
 
 test("what belongs to one process alone stays with it", () => {
