@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { enableCompileCache } from "node:module";
-import { Command, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { bytes, count, keyValues, number, text } from "./arguments.ts";
 import type { ListOptions } from "./commands/list.ts";
 import type { MemoryOptions } from "./commands/memory.ts";
@@ -14,17 +14,17 @@ import type { StopOptions } from "./commands/stop.ts";
 import type { TimelineOptions } from "./commands/timeline.ts";
 import type { MicrobenchmarkOptions } from "./microbenchmark/microbenchmark.ts";
 import type { AddressOption } from "./observe.ts";
-import { EXIT_MISUSE, endQuietlyWhenNobodyReads, fail } from "./print.ts";
+import { EXIT_MISUSE, endWhenOutputFails, fail } from "./print.ts";
 
 enableCompileCache?.();
-endQuietlyWhenNobodyReads();
+endWhenOutputFails();
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
 
 const program = new Command("raia")
   .description("Runs and looks at Raia clusters on this machine.")
   .version(version)
   .showHelpAfterError("(raia --help shows what there is)")
-  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_MISUSE));
+  .exitOverride();
 
 const address = () =>
   new Option("--address <path>", "session directory of the cluster (default: RAIA_ADDRESS, else this user's standing one)").argParser(text);
@@ -106,4 +106,8 @@ program
     await microbenchmark(options, (line) => process.stdout.write(`${line}\n`));
   });
 
-await program.parseAsync().catch(fail);
+await program.parseAsync().catch((error: unknown) => {
+  if (!(error instanceof CommanderError)) fail(error);
+  // Help or a refusal was written; that this failed is heard of later, so the process ends by itself.
+  process.exitCode = error.exitCode === 0 ? 0 : EXIT_MISUSE;
+});

@@ -21,7 +21,7 @@ test("print: bytes, durations and ids as people read them", () => {
 
 test("filter: all must hold; what is absent is empty", () => {
   const row = { state: "running", pid: 7, labels: { a: "b" } };
-  const passes = (...texts: string[]): boolean => matches(row, readFilters(texts), ["state", "pid", "actorId"]);
+  const passes = (...texts: string[]): boolean => matches(row, readFilters(texts));
 
   assert.deepEqual([passes("state=running"), passes("state!=running"), passes("pid=7", "state=queued")], [true, false, false]);
   assert.deepEqual([passes("actorId="), passes("actorId!="), passes('labels={"a":"b"}')], [true, false, true]);

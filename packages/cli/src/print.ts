@@ -27,14 +27,16 @@ export function misuse(text: string): never {
   process.exit(EXIT_MISUSE);
 }
 
-/** `raia list tasks | head` closes the pipe early: that is no failure. Where errors go may be the same pipe. */
-export function endQuietlyWhenNobodyReads(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit();
-      throw error;
-    });
-  }
+/**
+ * `raia list tasks | head` closes the pipe early: that is no failure. Where errors go may be the same pipe. An answer that could not
+ * be written, to a full disk for one, is a failure.
+ */
+export function endWhenOutputFails(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit();
+    fail(new Error(`the answer could not be written: ${error.message}`));
+  });
+  process.stderr.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? undefined : 1));
 }
 
 /** Columns as wide as their widest cell, two blanks between; figures to the right. */

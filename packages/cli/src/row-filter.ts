@@ -16,14 +16,32 @@ export function readFilters(texts: readonly string[]): RowFilter[] {
   });
 }
 
-/** @param columns that rows of this kind may have, absent ones included */
-export function matches(row: Readonly<Record<string, unknown>>, filters: readonly RowFilter[], columns: readonly string[]): boolean {
-  return filters.every(({ key, value, excludes }) => {
-    if (!columns.includes(key) && !Object.hasOwn(row, key)) {
-      misuse(`--filter ${key}: there is no such column; there are ${[...new Set([...columns, ...Object.keys(row)])].join(", ")}`);
-    }
-    return (textOf(row[key]) === value) !== excludes;
-  });
+/** What rows of one kind have. */
+export interface Filterable {
+  /** Keys that they may have, absent ones included. */
+  readonly keys: readonly string[];
+  /** All that `state` may be. */
+  readonly states: readonly string[];
+}
+
+/** Refuses what no row of this kind can ever match, before anything is asked. */
+export function checkStates(filters: readonly RowFilter[], { states }: Filterable): void {
+  for (const { key, value } of filters)
+    if (key === "state" && !states.includes(value))
+      misuse(`--filter state=${value}: there is no such state; there are ${states.join(", ")}`);
+}
+
+/** Refuses keys that no row has. */
+export function checkKeys(filters: readonly RowFilter[], rows: readonly object[], { keys }: Filterable): void {
+  for (const { key } of filters) {
+    if (keys.includes(key) || rows.some((row) => Object.hasOwn(row, key))) continue;
+    const all = new Set([...keys, ...rows.flatMap((row) => Object.keys(row))]);
+    misuse(`--filter ${key}: there is no such column; there are ${[...all].join(", ")}`);
+  }
+}
+
+export function matches(row: Readonly<Record<string, unknown>>, filters: readonly RowFilter[]): boolean {
+  return filters.every(({ key, value, excludes }) => (textOf(row[key]) === value) !== excludes);
 }
 
 function textOf(value: unknown): string {

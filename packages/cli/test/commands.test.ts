@@ -1,7 +1,7 @@
 /** The command as people call it: real processes, in a private directory. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -79,6 +79,14 @@ test("raia: version, help, and exit code 2 with the way out for a wrong call", a
   for (const name of ["start", "stop", "status", "list", "memory", "timeline", "explain", "microbenchmark"])
     assert.match(help.out, new RegExp(`^  ${name} `, "m"));
 
+  const full = openSync("/dev/full", "w");
+  for (const args of [["--help"], ["--version"]]) {
+    const { status, stderr } = spawnSync(process.execPath, [command, ...args], { stdio: ["ignore", full, "pipe"], encoding: "utf8" });
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /^raia: the answer could not be written: ENOSPC.*\n$/);
+  }
+  closeSync(full);
+
   for (const [args, reason] of [
     [["strat"], /unknown command 'strat'.*\n?.*start/],
     [["start"], /--head/],
@@ -89,6 +97,11 @@ test("raia: version, help, and exit code 2 with the way out for a wrong call", a
     [["list", "tasks", "--format", "xml"], /table, json/],
     [["list", "tasks", "--limit", "0"], /--limit.*'0'.*whole number/],
     [["list", "tasks", "--filter", "state"], /key=value/],
+    [
+      ["list", "tasks", "--filter", "state=nonsense"],
+      /state=nonsense: there is no such state; there are waiting, queued, assigned, running/,
+    ],
+    [["list", "nodes", "--filter", "state!=running"], /there is no such state; there are alive, dead/],
     [["start", "--head", "--object-store-memory", "1"], /--object-store-memory 1: must be a whole number from 1048576 to/],
     [["start", "--head", "--memory", "9".repeat(30)], /--memory.*more than any machine has/],
     [["start", "--head", "--num-cpus", "1e300"], /--num-cpus 1e\+300: is too large/],
@@ -183,6 +196,8 @@ test("raia start --block: stays until Ctrl-C, and takes the cluster along", asyn
 
 test("raia list, memory, timeline, explain: beside a program that works", async () => {
   await standing();
+  const early = await raia("list", "actors", "--filter", "stat=alive");
+  assert.deepEqual([early.code, early.out], [2, ""], "a slip is told though there is no row");
   const { child, outcome, says } = launch([program]);
   await says("ready");
   const rows = async (kind: string, ...more: string[]): Promise<Record<string, unknown>[]> => {
@@ -203,7 +218,7 @@ test("raia list, memory, timeline, explain: beside a program that works", async 
   assert.equal((await rows("nodes")).length, 1);
   assert.ok((await rows("workers")).some(({ kind, pid }) => kind === "driver" && pid === child.pid));
   assert.equal((await rows("tasks", "--limit", "1")).length, 1);
-  assert.deepEqual(await rows("tasks", "--filter", "state=never"), []);
+  assert.deepEqual(await rows("tasks", "--filter", "state=failed"), []);
   const wrong = await raia("list", "tasks", "--filter", "stat=running");
   assert.equal(wrong.code, 2);
   assert.match(wrong.err, /--filter stat: there is no such column; there are taskId, name, state/);

@@ -1,7 +1,7 @@
-import { type Observer, shortId } from "@raia/core/cluster";
+import { listedStates, type Observer, shortId } from "@raia/core/cluster";
 import { type AddressOption, observe, tellMissing } from "../observe.ts";
 import { misuse, note, say, showBytes, showDuration, showOwnedId, table } from "../print.ts";
-import { matches, readFilters } from "../row-filter.ts";
+import { checkKeys, checkStates, matches, readFilters } from "../row-filter.ts";
 
 export interface ListOptions extends AddressOption {
   readonly format: string;
@@ -55,10 +55,13 @@ export async function list(kind: string, { format, limit, filter, ...options }: 
   const chosen = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
   if (chosen === undefined) misuse(`list ${kind}: there is no such kind; there are ${Object.keys(kinds).join(", ")}`);
   const filters = readFilters(filter);
+  const filterable = { keys: chosen.columns, states: listedStates[kind as keyof typeof listedStates] };
+  checkStates(filters, filterable);
   await observe(options, async ({ state }) => {
     const { rows, total = rows.length, missing = [] } = await chosen.read(state, Math.max(limit, LEAST_READ));
     tellMissing(missing);
-    const found = (rows as readonly Row[]).filter((row) => matches(row, filters, chosen.columns));
+    checkKeys(filters, rows, filterable);
+    const found = (rows as readonly Row[]).filter((row) => matches(row, filters));
     const shown = found.slice(0, limit);
     if (format === "json") say(JSON.stringify(shown, undefined, 2));
     else if (shown.length === 0) say(`no ${kind}`);
