@@ -42,6 +42,7 @@ export async function bundle(folder: string, name: string): Promise<void> {
     format: "esm",
     platform: "node",
     target: "node24",
+    banner: { js: versionCheck(folder) },
     write: false,
     logLevel: "warning",
     // Of modules that a program names; they stay as they are.
@@ -52,6 +53,17 @@ export async function bundle(folder: string, name: string): Promise<void> {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, contents);
   }
+}
+
+/**
+ * Stands first in each file, and so in the one that is run first, whichever that is: an older Node.js would fail at some function that
+ * it has not.
+ */
+function versionCheck(folder: string): string {
+  const { engines } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { engines: { node: string } };
+  const oldestMajor = Number(engines.node.replace(">=", ""));
+  const text = `"Node.js " + process.versions.node + " is too old; Raia runs on ${oldestMajor} and newer"`;
+  return `if (parseInt(process.versions.node, 10) < ${oldestMajor}) throw new Error(${text});`;
 }
 
 /**

@@ -68,6 +68,17 @@ describe("packed and installed in an empty project", { skip: missing.length > 0 
     assert.deepEqual({ stdout, stderr }, { stdout: "first\n", stderr: "" });
   });
 
+  test("a Node.js that is too old is told so, by whichever door", async () => {
+    const versions = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.11.0" } })`;
+    for (const door of ["raia", "@raia/core", "@raia/core/cluster"]) {
+      const old = ["--import", `data:text/javascript,${versions}`, "--input-type=module", "-e", `import "${door}"`];
+      await assert.rejects(run(process.execPath, old, { cwd: project }), {
+        code: 1,
+        stderr: /^Error: Node\.js 20\.11\.0 is too old; Raia runs on 24 and newer$/m,
+      });
+    }
+  });
+
   test("the declarations type-check the README's example", async () => {
     mkdirSync(join(project, "node_modules/@types"), { recursive: true });
     symlinkSync(join(root, "node_modules/@types/node"), join(project, "node_modules/@types/node"));
