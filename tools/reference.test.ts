@@ -12,6 +12,7 @@ import { variableRules } from "../packages/core/src/api/environment.ts";
 import { optionNames } from "../packages/core/src/api/options.ts";
 import { queueRules } from "../packages/core/src/api/queue.ts";
 import { runtimeEnvRules } from "../packages/core/src/api/runtime-env.ts";
+import { actorDeathKinds } from "../packages/core/src/messages/control.ts";
 import { waitOptionNames } from "../packages/core/src/worker/objects/wait-options.ts";
 import * as raia from "../packages/raia/src/index.ts";
 
@@ -86,6 +87,7 @@ const figures: readonly (readonly [page: string, says: string, file: string, hol
   ["docs/errors-and-failure.md", "| 2 s, then 10 s |", "worker/calls/worker-deaths.ts", "DEATH_WORD_MS = 2000;"],
   ["docs/errors-and-failure.md", "| 2 s, then 10 s |", "worker/calls/worker-deaths.ts", "KILL_WORD_MS = 10_000;"],
   ["docs/errors-and-failure.md", "| 30 s | an actor's", "node/hosted-actors.ts", "EXIT_GRACE_MS = 30_000;"],
+  ["docs/errors-and-failure.md", "| 5 s | nor are those", "control/actor-disposal.ts", "JOB_DISPOSAL_MS = 5_000;"],
   ["docs/errors-and-failure.md", "| 30 s | a head that has not answered", "bin/head-process.ts", "START_TIMEOUT_MS = 30_000;"],
   ["docs/errors-and-failure.md", "go to others after 0.3 s", "node/lease-server.ts", "OWNER_ANSWER_MS = 300;"],
   ["docs/errors-and-failure.md", "names it after a second", "worker/ownership/object-explainer.ts", "OWNER_ANSWER_MS = 1_000;"],
@@ -114,6 +116,15 @@ const figures: readonly (readonly [page: string, says: string, file: string, hol
   ["docs/api.md", "1 MiB to 16 TiB", "api/limits.ts", "MIN_STORE_BYTES = 1_048_576;"],
   ["docs/api.md", "1 MiB to 16 TiB", "api/limits.ts", "MAX_STORE_BYTES = 17_592_186_044_416;"],
 ];
+
+test("the page on failure says every way in which an actor can be dead", () => {
+  const failures = readFileSync(join(root, "docs/errors-and-failure.md"), "utf8");
+  const rows = failures.split("\n").filter((line) => line.startsWith("| `"));
+  assert.deepEqual(
+    [...actorDeathKinds, "name-taken", "not-created"].filter((kind) => !rows.some((row) => row.split("|")[1]?.includes(`\`${kind}\``))),
+    [],
+  );
+});
 
 test("the figures that pages state are those of the code", () => {
   const lost = figures.filter(([stating, says, file, holds]) => {

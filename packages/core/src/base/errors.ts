@@ -90,6 +90,14 @@ export const errorCatalogue = {
   UNSUPPORTED: ["This is not supported here", "see the documentation"],
 } as const satisfies Record<string, readonly [meaning: string, wayOut: string]>;
 
+/** Where a cause has a way out of its own; by the fact `cause`. */
+const waysOutByCause: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  ACTOR_DIED: {
+    "constructor-failed": "mend what its constructor (or static create) threw; only a new actor runs it again",
+    "job-ended": 'create it anew; one with lifetime: "detached" outlives its program',
+  },
+};
+
 export type ErrorCode = keyof typeof errorCatalogue;
 
 /** What a fact may be: something that crosses processes unchanged and prints on one line. */
@@ -122,7 +130,9 @@ const brand = Symbol.for("raia.error");
 Object.defineProperty(RaiaError.prototype, brand, { value: true });
 
 function errorText(code: ErrorCode, facts: Facts): string {
-  const [meaning, wayOut] = errorCatalogue[code];
+  const [meaning, usualWayOut] = errorCatalogue[code];
+  const { cause } = facts;
+  const wayOut = (typeof cause === "string" ? waysOutByCause[code]?.[cause] : undefined) ?? usualWayOut;
   const shown = Object.entries(facts)
     .filter(([, fact]) => fact !== undefined)
     .map(([name, fact]) => `${name}=${showFact(fact)}`);

@@ -118,6 +118,8 @@ export const CreateActor = message(73, "CreateActor", {
 export const ActorCreated = message(74, "ActorCreated", {
   ok: bool,
   error: opt(bytes),
+  /** What the constructor threw, in a line of text. */
+  reason: opt(str),
   /** Its instance has something to do at its end. */
   disposes: opt(bool),
 });

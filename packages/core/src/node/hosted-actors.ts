@@ -148,7 +148,8 @@ export class HostedActors {
       if (!created.ok) {
         this.#forget(actor);
         if (worker.actorIds.size === 0) this.#deps.pool.stop(worker, { by: "node" });
-        return { status: "failed", ...(created.error && { error: created.error }), cause: { kind: "constructor-failed" } };
+        const cause = { kind: "constructor-failed", facts: { reason: created.reason } };
+        return { status: "failed", ...(created.error && { error: created.error }), cause };
       }
       this.#deps.queue.shrink(actor.leaseId, spec.runResources);
       const { address, workerId, pid } = worker;

@@ -4,6 +4,7 @@ import { encodeError, readError, reviveError, type ThrowPlace } from "../values/
 import type { RuntimeValueHooks } from "./objects/value-hooks.ts";
 
 const SHOWN_NODE_CHARS = 8;
+const MAX_SHOWN_CHARS = 500;
 
 export function encodeThrown(error: unknown, hooks: RuntimeValueHooks, { task, pid, node }: ThrowPlace): Uint8Array {
   const place = { task, pid, node: node.slice(0, SHOWN_NODE_CHARS) };
@@ -36,4 +37,13 @@ export function encodeReason(reason: unknown, hooks: RuntimeValueHooks): Uint8Ar
 /** The reason as it was given: nobody threw it, so its stack is left as it is. */
 export function decodeReason(bytes: Uint8Array, hooks: RuntimeValueHooks): unknown {
   return readError(bytes, hooks).value;
+}
+
+/** What was thrown as a text for people: `RangeError: too far`. */
+export function shownText(thrown: unknown): string {
+  try {
+    return String(thrown).slice(0, MAX_SHOWN_CHARS);
+  } catch {
+    return "a value that has no text"; // Its own code threw.
+  }
 }

@@ -179,6 +179,9 @@ describe("calls", () => {
     await assert.rejects(get(broken.hello.remote()), (error: RaiaError) => {
       assert.equal(error.code, "ACTOR_DIED");
       assert.equal((error.cause as Error).message, "no such thing");
+      assert.equal(error.facts["reason"], "RangeError: no such thing");
+      assert.match(error.message, /no such thing.*Way out: mend what its constructor/);
+      assert.doesNotMatch(error.message, /maxRestarts/);
       return true;
     });
   });

@@ -9,6 +9,7 @@ import { type ActorClass, ActorHost, ConstructionContext } from "./actor-host.ts
 import type { ExecutionRuntime } from "./execution-runtime.ts";
 import type { Executor } from "./executor.ts";
 import { currentContext } from "../task-context.ts";
+import { shownText } from "../thrown.ts";
 import { showDevices } from "./visible-devices.ts";
 
 export class HostServer {
@@ -51,7 +52,7 @@ export class HostServer {
           this.#hosts.set(request.actorId, host);
           return { ok: true, ...(host.disposes && { disposes: true }) };
         } catch (error) {
-          return { ok: false, error: this.#executor.results.encodeThrown(error, request.name) };
+          return { ok: false, error: this.#executor.results.encodeThrown(error, request.name), reason: shownText(error) };
         }
       },
       yieldLease: ({ leaseId }) => this.#runtime.yieldLease(leaseId),
