@@ -90,7 +90,7 @@ const figures: readonly (readonly [page: string, says: string, file: string, hol
   ["docs/errors-and-failure.md", "| 5 s | nor are those", "control/actor-disposal.ts", "JOB_DISPOSAL_MS = 5_000;"],
   ["docs/errors-and-failure.md", "| 30 s | a head that has not answered", "bin/head-process.ts", "START_TIMEOUT_MS = 30_000;"],
   ["docs/errors-and-failure.md", "go to others after 0.3 s", "node/lease-server.ts", "OWNER_ANSWER_MS = 300;"],
-  ["docs/errors-and-failure.md", "names it after a second", "worker/ownership/object-explainer.ts", "OWNER_ANSWER_MS = 1_000;"],
+  ["docs/errors-and-failure.md", "names it after a second", "worker/state/explanation.ts", "OWNER_ANSWER_MS = 1_000;"],
   ["docs/errors-and-failure.md", "SIGKILL a second later", "worker/calls/call-limits.ts", "CANCEL_GRACE_MS = 1000;"],
   ["docs/output.md", "| 10,000, then 1,000 |", "node/output-limiter.ts", "BURST_LINES = 10_000;"],
   ["docs/output.md", "| 10,000, then 1,000 |", "node/output-limiter.ts", "LINES_PER_SECOND = 1_000;"],
