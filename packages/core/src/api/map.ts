@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from "node:os";
 import { realClock } from "../base/clock.ts";
+import { withoutControlCharacters } from "../base/control-characters.ts";
 import { RaiaError } from "../base/errors.ts";
 import { existingRuntime, isInitialized } from "./init.ts";
 import { receivedBatch, runBatch } from "./map-batch.ts";
@@ -81,7 +82,7 @@ export function map(
   const keepsErrors = collects && !aboutOneItem;
   const run = remote((batch: readonly unknown[]) => runBatch(anyFn, batch, keepsErrors), {
     ...taskOptions,
-    name: taskOptions.name ?? (fn.name || "map"),
+    name: taskOptions.name ?? (withoutControlCharacters(fn.name) || "map"),
   });
   return new MapLoop(
     () => iteratorOf(items),

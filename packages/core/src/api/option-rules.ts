@@ -2,6 +2,7 @@
  * What each option may be. A rule takes what a user wrote and gives what is kept: plain data that can travel with a handle.
  * Which options there are, and for what, is in `options.ts`.
  */
+import { hasControlCharacters } from "../base/control-characters.ts";
 import { RaiaError } from "../base/errors.ts";
 import { type Labels, parseLabels, parseLabelSelector } from "../base/labels.ts";
 import { nearestName } from "../base/nearest-name.ts";
@@ -148,7 +149,7 @@ export const name: Rule = (value, option) => {
     throw invalidOption(option, value, `must be text of 1 to ${MAX_NAME_CHARS} characters`);
   }
   // Names stand in front of what a task prints: a line of its own there would pass for another task's.
-  if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(value)) throw invalidOption(option, value, "must be text without control characters or line ends");
+  if (hasControlCharacters(value)) throw invalidOption(option, value, "must be text without control characters or line ends");
   return value;
 };
 

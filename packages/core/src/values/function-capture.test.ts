@@ -165,6 +165,14 @@ suite("what a shipment is", () => {
     n = 1;
   });
 
+  test("a name cannot end its line: it stands in front of what a task prints", async () => {
+    const odd = { ["a\n(b pid=1)"]: () => 1 };
+    const [fn] = Object.values(odd) as [() => number];
+    const { name, bytes } = shipFunction(fn, plain);
+    assert.equal(name, "a\u{FFFD}(b pid=1)");
+    assert.equal(originalShipment((await loadFunction(bytes, plain)) as () => number)?.name, name);
+  });
+
   test("a function in a payload can be sent on by itself", async () => {
     const inner = new Handle((x: number) => x + 1);
     const made = (await roundTrip(() => inner, branding))();

@@ -3,6 +3,7 @@
  * that came along) is sent on as it came, without reading it anew: captured variables are read once, and a worker needs neither
  * inspector nor parser for it.
  */
+import { withoutControlCharacters } from "../base/control-characters.ts";
 import { contentHash, withRoot } from "./function-graph.ts";
 
 const origins = new WeakMap<Function, { readonly bytes: Uint8Array; readonly id: number }>();
@@ -24,5 +25,5 @@ export function originalShipment(fn: Function): { readonly name: string; readonl
 
 /** What people read of a function: in logs, stacks and paths to captures. */
 export function shownName(fn: Function): string {
-  return fn.name === "" ? "(anonymous)" : fn.name;
+  return fn.name === "" ? "(anonymous)" : withoutControlCharacters(fn.name);
 }
