@@ -87,6 +87,7 @@ const figures: readonly (readonly [page: string, says: string, file: string, hol
   ["docs/errors-and-failure.md", "| 2 s, then 10 s |", "worker/calls/worker-deaths.ts", "DEATH_WORD_MS = 2000;"],
   ["docs/errors-and-failure.md", "| 2 s, then 10 s |", "worker/calls/worker-deaths.ts", "KILL_WORD_MS = 10_000;"],
   ["docs/errors-and-failure.md", "| 30 s | an actor's", "node/hosted-actors.ts", "EXIT_GRACE_MS = 30_000;"],
+  ["docs/errors-and-failure.md", "| 5 s | a worker that was lent", "worker/calls/worker-silence.ts", "WORKER_SILENCE_MS = 5_000;"],
   ["docs/errors-and-failure.md", "| 5 s | nor are those", "control/actor-disposal.ts", "JOB_DISPOSAL_MS = 5_000;"],
   ["docs/errors-and-failure.md", "| 30 s | a head that has not answered", "bin/head-process.ts", "START_TIMEOUT_MS = 30_000;"],
   ["docs/errors-and-failure.md", "go to others after 0.3 s", "node/lease-server.ts", "OWNER_ANSWER_MS = 300;"],

@@ -40,6 +40,8 @@ export interface Whereabouts {
   readonly workerId: string;
   readonly pid: number;
   readonly hasBegun: boolean;
+  /** Nothing is ahead of it there: since when the process has had something to begin. */
+  readonly nextSinceMs?: number;
 }
 
 /** What holds a call that is not settled: a queue, a lease, an actor. */

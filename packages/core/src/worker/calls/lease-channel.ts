@@ -87,6 +87,8 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   isRetiring = false;
   lastResultAtMs = 0;
   idleSinceMs = 0;
+  /** When it was last given a call, having none. */
+  busySinceMs = 0;
   /** Set when the node said why the worker died. */
   deathCause: DeathCause | undefined;
   /** Others than this process's own calls that died with the worker: set with the cause. */
@@ -275,7 +277,8 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   /** Where a call that was pushed here is. */
   whereabouts(call: Call): Whereabouts {
     const hasBegun = call.slot >= 0 && hasStarted(this.#claims, call.slot, call.claim);
-    return { workerId: this.grant.workerId, pid: this.grant.pid, hasBegun };
+    const isNext = !hasBegun && this.begunCount === 0;
+    return { workerId: this.grant.workerId, pid: this.grant.pid, hasBegun, ...(isNext && { nextSinceMs: this.busySinceMs }) };
   }
 
   /** How many calls the worker has begun and not answered, one that was cancelled meanwhile among them. */

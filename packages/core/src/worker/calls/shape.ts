@@ -3,6 +3,7 @@ import type { Timer } from "../../base/clock.ts";
 import { Deque } from "../../base/deque.ts";
 import type { WorkerDemand } from "../../messages/common.ts";
 import type { Call } from "./call.ts";
+import type { Reached } from "./worker-silence.ts";
 import { DurationEstimate, type LeaseChannel } from "./lease-channel.ts";
 
 /** How often leases are compared while one is idle and another has work behind a running call. */
@@ -23,6 +24,8 @@ export class Shape {
   readonly queue = new Deque<Call>();
   readonly leases: LeaseChannel[] = [];
   readonly requests = new Set<string>();
+  /** Of these, those that were granted and whose workers are being reached, by lease. */
+  readonly reaching = new Map<string, Reached>();
   readonly estimate = new DurationEstimate();
   isScheduled = false;
   timer: Timer | undefined;

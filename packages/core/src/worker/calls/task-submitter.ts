@@ -22,6 +22,7 @@ import { deathFailure, failureOf, isCrash, shouldRetryError } from "./retry-poli
 import { REBALANCE_MS, Shape } from "./shape.ts";
 import { WorkerDeaths } from "./worker-deaths.ts";
 import type { WorkerLink } from "./worker-link.ts";
+import { reachWorker } from "./worker-silence.ts";
 
 /** What the submitter asks of the node. */
 export interface LeaseCalls {
@@ -131,20 +132,21 @@ export class TaskSubmitter {
         queue.unshift(call);
         return;
       }
-      if (this.#push(call, lease)) room--;
+      if (this.#push(shape, call, lease)) room--;
     }
   }
 
   /** @returns false when the call has failed instead: what it depends on was freed while it was queued */
-  #push(call: Call, lease: LeaseChannel): boolean {
+  #push(shape: Shape, call: Call, lease: LeaseChannel): boolean {
     const failed = call.dependencies?.find(({ entry }) => entry.state >= objectState.error);
     if (failed !== undefined) {
       this.#results.failLike(call, failed.entry);
       return false;
     }
+    if (lease.inFlight === 0) lease.busySinceMs = this.#clock.nowMs();
     lease.push(call);
     const { timeoutMs } = call.template;
-    if (timeoutMs !== undefined) this.#limits.startTimeLimit(call, lease, timeoutMs);
+    if (timeoutMs !== undefined) this.#limits.startTimeLimit(call, lease, timeoutMs, () => this.#close(shape, lease, true));
     return true;
   }
 
@@ -176,17 +178,17 @@ export class TaskSubmitter {
       if (shape.queue.length > 0) this.#schedule(shape);
       return;
     }
-    let link: WorkerLink;
-    try {
-      link = await this.#calls.link(reply.address as string);
-    } catch {
-      // The worker died between the grant and now; the node will see it too. Ask for another.
-      shape.requests.delete(leaseId);
+    const isShared = shape.demand.isolation === "shared" || (reply.claimInWorker ?? 0) > 0;
+    shape.reaching.set(leaseId, { pid: reply.pid as number, sinceMs: this.#clock.nowMs() });
+    const link = await reachWorker(this.#clock, this.#calls.link(reply.address as string), isShared);
+    shape.reaching.delete(leaseId);
+    shape.requests.delete(leaseId);
+    if (link === undefined) {
+      // Its node sees of what it died, if it did. Ask for another.
       this.#calls.return(leaseId, true);
       this.#schedule(shape);
       return;
     }
-    shape.requests.delete(leaseId);
     if (this.#endedWith !== undefined) {
       this.#calls.return(leaseId, false);
       return;
@@ -196,7 +198,7 @@ export class TaskSubmitter {
       nodeId: reply.nodeId as string,
       workerId: reply.workerId as string,
       pid: reply.pid as number,
-      isShared: shape.demand.isolation === "shared" || (reply.claimInWorker ?? 0) > 0,
+      isShared,
       claims: this.#calls.claims(reply.claimOffset as number, reply.claimCount as number),
       claimOffset: reply.claimInWorker ?? 0,
       accelerators: reply.accelerators,
@@ -272,7 +274,7 @@ export class TaskSubmitter {
     for (const call of theft.victim.recall(theft.count)) {
       if (call.isSettled) continue;
       call.moveTo(callState.queued);
-      this.#push(call, thief);
+      this.#push(shape, call, thief);
     }
   }
 
@@ -364,10 +366,14 @@ export class TaskSubmitter {
     const lease = this.#byLease.get(leaseId);
     if (lease === undefined) return;
     const shape = [...this.#shapes.values()].find((candidate) => candidate.leases.includes(lease));
-    if (shape === undefined) return;
+    if (shape !== undefined) this.#close(shape, lease, false);
+  }
+
+  /** What it has not begun goes elsewhere. @param discard nobody shall use the process again */
+  #close(shape: Shape, lease: LeaseChannel, discard: boolean): void {
     lease.isClosing = true;
     for (const call of lease.recall(Number.POSITIVE_INFINITY)) if (!call.isSettled) this.#requeue(call, shape);
-    if (lease.inFlight === 0) this.#giveBack(shape, lease, false);
+    if (lease.inFlight === 0) this.#giveBack(shape, lease, discard);
     this.#schedule(shape);
   }
 

@@ -4,7 +4,7 @@ import { RaiaError } from "../../base/errors.ts";
 import { shortId } from "../../base/ids.ts";
 import type { OwnerAddress } from "../../messages/common.ts";
 import { callState } from "../calls/call-life.ts";
-import { Call } from "../calls/call.ts";
+import { Call, type Whereabouts } from "../calls/call.ts";
 import { describeEntry } from "../objects/describe-entry.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "../objects/object-entry.ts";
 import type { Failure } from "../objects/object-reader.ts";
@@ -87,9 +87,13 @@ export class ObjectExplainer {
   }
 
   async #explainPushed(call: Call, path: readonly string[]): Promise<Explanation> {
-    const explained = pushedExplanation(call);
-    if (explained.state !== "running") return explained;
+    const where = call.holder?.whereabouts?.(call);
+    const explained = pushedExplanation(where);
+    const isNext = where?.nextSinceMs !== undefined;
+    if (explained.state !== "running" && !isNext) return explained;
     const run = await this.#explainRun(call, path);
+    if (where?.nextSinceMs !== undefined && run === undefined)
+      return { state: "assigned", reasons: [standsStill(where.pid, this.#clock.nowMs() - where.nextSinceMs)] };
     return run === undefined || run.reasons.length === 0
       ? explained
       : { state: run.state, reasons: [...explained.reasons, ...run.reasons] };
@@ -112,6 +116,10 @@ export class ObjectExplainer {
     const reasons = ahead > 0 ? [`${ahead} calls of the same kind are ahead of it in this process`] : [];
     if (shape.leases.length > 0) reasons.push(`${shape.leases.length} workers are at work for this kind of call`);
     const [request] = shape.requests;
+    for (const { pid, sinceMs } of shape.reaching.values()) {
+      const silentMs = this.#clock.nowMs() - sinceMs;
+      if (silentMs >= OWNER_ANSWER_MS) reasons.push(standsStill(pid, silentMs));
+    }
     if (request !== undefined) reasons.push(...(await this.#calls.explainLease(request)).reasons);
     return { state: "queued", reasons };
   }
@@ -132,9 +140,13 @@ function settledExplanation(entry: ObjectEntry): Explanation {
   }
 }
 
-function pushedExplanation(call: Call): Explanation {
-  const where = call.holder?.whereabouts?.(call);
+function standsStill(pid: number, silentMs: number): string {
+  return `process ${pid}, which was to run it, has not answered for ${Math.floor(silentMs / 1000)} s`;
+}
+
+function pushedExplanation(where: Whereabouts | undefined): Explanation {
   if (where === undefined) return { state: "assigned", reasons: [] };
+  if (where.nextSinceMs !== undefined) return { state: "assigned", reasons: [`to process ${where.pid}`] };
   return where.hasBegun
     ? { state: "running", reasons: [`in process ${where.pid}`] }
     : { state: "assigned", reasons: [`behind another call in process ${where.pid}, which has not begun it`] };
