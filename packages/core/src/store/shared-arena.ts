@@ -71,8 +71,10 @@ export class SharedArena extends ArenaBase implements TouchableMemory {
   }
 
   readableApart(offset: number, bytes: number): ApartView {
-    const address = map(this.#descriptor, offset, bytes, "private");
-    return { buffer: withoutTransfer(view(address, bytes)), close: () => unmap(address, bytes) };
+    // A mapping begins on a page.
+    const lead = offset % pageBytes();
+    const address = map(this.#descriptor, offset - lead, lead + bytes, "private");
+    return { buffer: withoutTransfer(view(address + BigInt(lead), bytes)), close: () => unmap(address, lead + bytes) };
   }
 
   dropPrivate(offset: number, bytes: number): void {

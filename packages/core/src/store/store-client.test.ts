@@ -34,7 +34,7 @@ test("store client: within a scope the same buffer, without asking the node agai
 
   const first = await process.client.get("a", scope);
 
-  assert.equal(process.client.getNow("a", scope), first);
+  assert.equal(await process.client.get("a", scope), first);
   assert.equal(store.server.list(1).objects[0]?.pins, 1);
 });
 
@@ -142,7 +142,7 @@ test("store client: past a full arena the heap takes it; it can be read at once,
   const process = store.process(2, { maxHeapBytes: 8 * BLOCK_BYTES, maxDiskBytes: 0 });
   put(process, "a", 16);
   const scope = new Scope();
-  const held = await process.client.get("a", scope);
+  await process.client.get("a", scope);
 
   const { isStored, stored } = put(process, "b", 8, 9);
 
@@ -151,7 +151,7 @@ test("store client: past a full arena the heap takes it; it can be read at once,
   const copy = await process.client.get("b", scope);
   assert.deepEqual([copy.byteLength, new Uint8Array(copy)[5]], [8 * BLOCK_BYTES, 9]);
   new Uint8Array(copy).fill(0);
-  process.finalizers.collectOne(held);
+  process.finalizers.collect();
   store.clock.advance(0);
   await stored;
   assert.deepEqual([store.stateOf("a"), store.stateOf("b"), process.client.overflow.heapBytes], ["spilled", "sealed", 0]);
@@ -229,13 +229,13 @@ test("store client: freed while it waits in the overflow, it takes no room", asy
   const store = new StoreFixture(16);
   const process = store.process(2);
   put(process, "a", 16);
-  const held = await process.client.get("a", new Scope());
+  await process.client.get("a", new Scope());
   const { stored } = put(process, "b", 8);
   process.client.free(["b"]);
   await assert.rejects(stored, (error) => RaiaError.is(error, "OBJECT_FREED"));
 
   process.client.free(["a"]);
-  process.finalizers.collectOne(held);
+  process.finalizers.collect();
   store.clock.advance(0);
   await settle();
 
@@ -258,12 +258,12 @@ test("store client: the same object put twice while there is no room is kept onc
   const store = new StoreFixture(16);
   const process = store.process(2);
   put(process, "a", 16);
-  const held = await process.client.get("a", new Scope());
+  await process.client.get("a", new Scope());
   const first = put(process, "b", 8, 5);
   const second = put(process, "b", 8, 5);
   assert.equal(process.client.overflow.heapBytes, 8 * BLOCK_BYTES);
 
-  process.finalizers.collectOne(held);
+  process.finalizers.collect();
   store.clock.advance(0);
   await Promise.all([first.stored, second.stored]);
 

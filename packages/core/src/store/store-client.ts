@@ -28,7 +28,8 @@ export interface StoreClientDependencies {
 
 /** A task, or the life of an actor or driver: within it, the same object is the same buffer. */
 export class Scope {
-  readonly views = new Map<ObjectId, View>();
+  /** By object and range. */
+  readonly views = new Map<string, View>();
   isEnded = false;
 }
 
@@ -36,6 +37,7 @@ export class Scope {
 interface View {
   readonly buffer: WeakRef<ArrayBuffer>;
   readonly scope: Scope;
+  readonly key: string;
   /** Set when it has a mapping of its own. */
   readonly close: (() => void) | undefined;
 }
@@ -45,6 +47,8 @@ interface Held {
   readonly id: ObjectId;
   readonly extent: Extent;
   readonly views: Set<View>;
+  /** Who was given the last buffer that is not apart: as long as it is the same, nobody else can have one. */
+  lastScope: Scope | undefined;
   /** How often it is pinned at the node. */
   pins: number;
 }
@@ -68,6 +72,17 @@ export interface GetOptions {
 
 /** Enough for a burst of results, and small against a worker's heap; a tenth of the heap limit is what callers give. */
 const DEFAULT_LIMITS: OverflowLimits = { maxHeapBytes: 256 * 1024 ** 2, maxDiskBytes: 4 * 1024 ** 3 };
+
+/** An object that this process has pinned. */
+export interface ObjectMemory {
+  readonly byteLength: number;
+  /** Its first bytes, at most 64 KiB: where a reader finds what it is. */
+  readonly head: ArrayBuffer;
+  /** A buffer over just these bytes. Within a scope the same range is the same buffer. */
+  range(start: number, byteLength: number): ArrayBuffer;
+}
+
+const HEAD_BYTES = 64 * 1024;
 
 const alreadyStored = Promise.resolve();
 
@@ -115,22 +130,31 @@ export class StoreClient {
   }
 
   /**
-   * The bytes of an object, without a copy. Waits until it is finished, and in memory.
+   * Opens an object for reading, without a copy: it is pinned as long as a buffer over it lives. Waits until it is finished,
+   * and in memory.
    *
    * @throws {RaiaError} GET_TIMEOUT, TASK_CANCELLED, OBJECT_FREED, OBJECT_LOST, OBJECT_CORRUPT, STORE_FULL, OUT_OF_DISK
    */
-  async get(id: ObjectId, scope: Scope, { timeoutMs, signal }: GetOptions = {}): Promise<ArrayBuffer> {
-    const present = this.getNow(id, scope);
-    if (present !== undefined) return present;
+  async open(id: ObjectId, scope: Scope, { timeoutMs, signal }: GetOptions = {}): Promise<ObjectMemory> {
+    const held = this.#held.get(id);
+    if (held !== undefined) return this.#memoryOf(held, scope);
+    const copy = this.#overflow.copyOf(id);
+    if (copy !== undefined) return memoryOfCopy(copy);
     const pinning = this.#gateway.pinObjects({ ids: [id], timeoutMs });
     const { extents } = await untilAborted(pinning, signal, () => this.#unpinLater(id, 1));
-    return this.#view(this.#hold(id, extents[0]!), scope);
+    return this.#memoryOf(this.#hold(id, extents[0]!), scope);
   }
 
-  /** As `get`, when the answer is in this process already. */
-  getNow(id: ObjectId, scope: Scope): ArrayBuffer | undefined {
-    const held = this.#held.get(id);
-    return held === undefined ? this.#overflow.copyOf(id) : this.#view(held, scope);
+  /** All the bytes of an object as one buffer; see `open`. */
+  async get(id: ObjectId, scope: Scope, options?: GetOptions): Promise<ArrayBuffer> {
+    const memory = await this.open(id, scope, options);
+    return memory.range(0, memory.byteLength);
+  }
+
+  #memoryOf(held: Held, scope: Scope): ObjectMemory {
+    const { bytes } = held.extent;
+    const head = this.#view(held, scope, 0, Math.min(bytes, HEAD_BYTES));
+    return { byteLength: bytes, head, range: (start, byteLength) => this.#view(held, scope, start, byteLength) };
   }
 
   /**
@@ -159,37 +183,40 @@ export class StoreClient {
   }
 
   #hold(id: ObjectId, extent: Extent): Held {
-    const held = this.#held.get(id) ?? { id, extent, views: new Set<View>(), pins: 0 };
+    const held = this.#held.get(id) ?? { id, extent, views: new Set<View>(), lastScope: undefined, pins: 0 };
     held.pins++;
     this.#held.set(id, held);
     return held;
   }
 
-  #view(held: Held, scope: Scope): ArrayBuffer {
-    const cached = scope.views.get(held.id)?.buffer.deref();
+  #view(held: Held, scope: Scope, start: number, bytes: number): ArrayBuffer {
+    const key = `${held.id}:${start}:${bytes}`;
+    const cached = scope.views.get(key)?.buffer.deref();
     if (cached !== undefined) return cached;
-    const { offset, bytes } = held.extent;
+    const offset = held.extent.offset + start;
+    if (held.lastScope === scope) return this.#handOut(held, scope, key, this.#arena.readable(offset, bytes), undefined);
     const inTheWay = [...held.views].filter((view) => view.close === undefined && view.scope !== scope);
     if (inTheWay.some((view) => !view.scope.isEnded)) {
       const { buffer, close } = this.#arena.readableApart(offset, bytes);
-      return this.#handOut(held, scope, buffer, close);
+      return this.#handOut(held, scope, key, buffer, close);
     }
     // Now and not at the end of their scopes: they may be in a variable of a module, and written to since.
     if (inTheWay.length > 0) this.#dropWritten(held);
-    return this.#handOut(held, scope, this.#arena.readable(offset, bytes), undefined);
+    held.lastScope = scope;
+    return this.#handOut(held, scope, key, this.#arena.readable(offset, bytes), undefined);
   }
 
-  #handOut(held: Held, scope: Scope, buffer: ArrayBuffer, close: (() => void) | undefined): ArrayBuffer {
-    const view: View = { buffer: new WeakRef(buffer), scope, close };
+  #handOut(held: Held, scope: Scope, key: string, buffer: ArrayBuffer, close: (() => void) | undefined): ArrayBuffer {
+    const view: View = { buffer: new WeakRef(buffer), scope, key, close };
     held.views.add(view);
-    if (!scope.isEnded) scope.views.set(held.id, view);
+    if (!scope.isEnded) scope.views.set(key, view);
     this.#finalizers.watch(this.#handedOut, buffer, { held, view });
     return buffer;
   }
 
   #collected({ held, view }: HandedOut): void {
     held.views.delete(view);
-    if (view.scope.views.get(held.id) === view) view.scope.views.delete(held.id);
+    if (view.scope.views.get(view.key) === view) view.scope.views.delete(view.key);
     view.close?.();
     if (held.views.size > 0) return;
     // Before the unpin: afterwards the blocks may hold another object, whose readers must not see these pages.
@@ -213,6 +240,13 @@ export class StoreClient {
     this.#unpins = [];
     this.#gateway.unpinObjects({ ids });
   }
+}
+
+/** An object that this process itself still keeps: whoever reads it has a copy. */
+function memoryOfCopy(copy: ArrayBuffer): ObjectMemory {
+  const range = (start: number, byteLength: number): ArrayBuffer =>
+    byteLength === copy.byteLength ? copy : copy.slice(start, start + byteLength);
+  return { byteLength: copy.byteLength, head: range(0, Math.min(copy.byteLength, HEAD_BYTES)), range };
 }
 
 /** As the promise, but rejects when `signal` aborts; `late` is called if it is fulfilled after all. */

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RaiaError } from "../base/errors.ts";
 import { registerCodec } from "./class-registry.ts";
-import { decodeValue, encodeValue } from "./value-codec.ts";
-import { noHooks, packed } from "./value-fixture.ts";
+import { decodeStored, encodeValue } from "./value-codec.ts";
+import { memoryOf, noHooks, packed } from "./value-fixture.ts";
 
 function through<T>(value: T): T {
   const bytes = packed(value);
-  return decodeValue(bytes, 0, bytes.length, noHooks, true) as T;
+  return decodeStored(memoryOf(bytes), noHooks) as T;
 }
 
 class Money {
@@ -108,7 +108,7 @@ test("codecs: one that is not here is named", () => {
   const at = Buffer.from(bytes.buffer).indexOf("test.Money");
   bytes.set(Buffer.from("test.Maney"), at);
   assert.throws(
-    () => decodeValue(bytes, 0, bytes.length, noHooks, true),
+    () => decodeStored(memoryOf(bytes), noHooks),
     (error) => RaiaError.is(error, "CODEC_MISSING") && error.facts["codec"] === "test.Maney",
   );
 });

@@ -69,7 +69,7 @@ export function readError(
   readNames(reader);
   const place: ThrowPlace = { task: reader.utf8(), node: reader.utf8(), pid: reader.varuint() };
   const omitted = reader.utf8();
-  return { value: decodeValue(bytes, reader.position, bytes.length, hooks, false), place, omitted };
+  return { value: decodeValue(bytes, reader.position, bytes.length, hooks), place, omitted };
 }
 
 /** What is known of a failure when its stack is put together. */

@@ -4,7 +4,8 @@
  *     node packages/core/src/values/value-codec.bench.ts
  */
 import { ByteWriter } from "../base/byte-writer.ts";
-import { decodeValue, encodeValue, packValue, tryEncodeSmall, type ValueHooks } from "./value-codec.ts";
+import { memoryOf } from "./value-fixture.ts";
+import { decodeStored, decodeValue, encodeValue, packValue, tryEncodeSmall, type ValueHooks } from "./value-codec.ts";
 
 const hooks: ValueHooks = { replace: () => undefined, revive: () => undefined };
 
@@ -69,7 +70,7 @@ for (const [name, value] of Object.entries(small)) {
     name,
     "small",
     encodeNs,
-    nanoseconds(() => void decodeValue(buffer, 0, position, hooks, false)),
+    nanoseconds(() => void decodeValue(buffer, 0, position, hooks)),
   );
 }
 for (const [name, value] of Object.entries(packed)) {
@@ -81,6 +82,6 @@ for (const [name, value] of Object.entries(packed)) {
     name,
     "packed",
     encodeNs,
-    nanoseconds(() => void decodeValue(bytes, 0, bytes.length, hooks, true)),
+    nanoseconds(() => void decodeStored(memoryOf(bytes), hooks)),
   );
 }

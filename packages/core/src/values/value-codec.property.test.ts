@@ -4,7 +4,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ByteWriter } from "../base/byte-writer.ts";
 import { RaiaError } from "../base/errors.ts";
-import { decodeValue, encodeValue, packValue, tryEncodeSmall, type ValueHooks } from "./value-codec.ts";
+import { memoryOf } from "./value-fixture.ts";
+import { decodeStored, decodeValue, encodeValue, packValue, tryEncodeSmall, type ValueHooks } from "./value-codec.ts";
 
 const hooks: ValueHooks = { replace: () => undefined, revive: () => undefined };
 const RUNS = { numRuns: 2000, seed: 20_261_124 };
@@ -78,11 +79,11 @@ test("values: what goes in comes out of both forms", () => {
   fc.assert(
     fc.property(value, fc.boolean(), (input, share) => {
       const packed = pack(input);
-      assert.deepStrictEqual(decodeValue(packed, 0, packed.length, hooks, share), input);
+      assert.deepStrictEqual(share ? decodeStored(memoryOf(packed), hooks) : decodeValue(packed, 0, packed.length, hooks), input);
       const form = small(input);
       if (form === undefined) return;
       smallCount++;
-      assert.deepStrictEqual(decodeValue(form, 0, form.length, hooks, share), input);
+      assert.deepStrictEqual(share ? decodeStored(memoryOf(form), hooks) : decodeValue(form, 0, form.length, hooks), input);
     }),
     RUNS,
   );
@@ -99,13 +100,13 @@ test("values: arrays of numbers, also far down", () => {
   for (let i = 0; i < 199; i++) deep = [deep];
   const packed = pack([numbers, deep, numbers[0]]);
   assert.ok(packed.length < 420_000);
-  const back = decodeValue(packed, 0, packed.length, hooks, true) as [unknown[], unknown, unknown];
+  const back = decodeStored(memoryOf(packed), hooks) as [unknown[], unknown, unknown];
   assert.equal(back[2], back[0][0]);
   assert.deepStrictEqual(back, [numbers, deep, numbers[0]]);
 });
 
 test("values: encoding what was decoded gives the same bytes", () => {
-  const again = (form: Uint8Array): Uint8Array => pack(decodeValue(form, 0, form.length, hooks, false));
+  const again = (form: Uint8Array): Uint8Array => pack(decodeValue(form, 0, form.length, hooks));
   fc.assert(
     fc.property(value, (input) => {
       // What went in may lie side by side in one memory by accident; what was decoded does not.
@@ -120,7 +121,7 @@ test("values: encoding what was decoded gives the same bytes", () => {
 function decodeOrRefuse(input: Uint8Array): void {
   for (const share of [true, false]) {
     try {
-      decodeValue(input, 0, input.length, hooks, share);
+      share ? decodeStored(memoryOf(input), hooks) : decodeValue(input, 0, input.length, hooks);
     } catch (error) {
       assert.ok(
         RaiaError.is(error, "PROTOCOL") || RaiaError.is(error, "CODEC_MISSING") || RaiaError.is(error, "UNSERIALIZABLE"),

@@ -3,12 +3,21 @@ import { test } from "node:test";
 import vm from "node:vm";
 import { ByteWriter } from "../base/byte-writer.ts";
 import { RaiaError } from "../base/errors.ts";
-import { decodeImmediate, decodeValue, encodeValue, isImmediate, packValue, tryEncodeSmall, type ValueHooks } from "./value-codec.ts";
-import { noHooks, packed } from "./value-fixture.ts";
+import {
+  decodeStored,
+  decodeImmediate,
+  decodeValue,
+  encodeValue,
+  isImmediate,
+  packValue,
+  tryEncodeSmall,
+  type ValueHooks,
+} from "./value-codec.ts";
+import { memoryOf, noHooks, packed } from "./value-fixture.ts";
 
 function throughPacked<T>(value: T, { share = true, withHooks = noHooks } = {}): T {
   const bytes = packed(value, withHooks);
-  return decodeValue(bytes, 0, bytes.length, withHooks, share) as T;
+  return (share ? decodeStored(memoryOf(bytes), withHooks) : decodeValue(bytes, 0, bytes.length, withHooks)) as T;
 }
 
 /** Undefined when the value is not for the small form. */
@@ -23,7 +32,7 @@ function smallBytes(value: unknown): Uint8Array | undefined {
 function throughSmall<T>(value: T): T {
   const bytes = smallBytes(value);
   assert.ok(bytes !== undefined, "the value takes the small form");
-  return decodeValue(bytes, 0, bytes.length, noHooks, false) as T;
+  return decodeValue(bytes, 0, bytes.length, noHooks) as T;
 }
 
 function refused(value: unknown, expected: Record<string, unknown>): RaiaError {
@@ -188,7 +197,7 @@ test("values: a sparse array of any length costs what it holds", () => {
   sparse[2 ** 32 - 2] = 2;
   const bytes = packed(sparse);
   assert.ok(bytes.length < 100);
-  const back = decodeValue(bytes, 0, bytes.length, noHooks, true) as unknown[];
+  const back = decodeStored(memoryOf(bytes), noHooks) as unknown[];
   assert.equal(back.length, 2 ** 32 - 1);
   assert.deepEqual(Object.keys(back), ["0", "4294967294"]);
   const empty = throughPacked(new Array<unknown>(2 ** 31));
@@ -213,7 +222,7 @@ test("values: rows of one shape name their keys once", () => {
   rows.push({ description: "other order", measurement: 1, identifier: 1 });
   const bytes = packed(rows);
   assert.ok(bytes.length < rows.length * 25, `${bytes.length} bytes`);
-  assert.deepStrictEqual(decodeValue(bytes, 0, bytes.length, noHooks, true), rows);
+  assert.deepStrictEqual(decodeStored(memoryOf(bytes), noHooks), rows);
 });
 
 test("values: a million levels deep", () => {
@@ -254,20 +263,21 @@ test("values: binary data is not copied by the encoder and is read in place", ()
   assert.equal(encoded.parts.length, 1);
   assert.equal(encoded.parts[0]?.buffer, numbers.buffer);
   const bytes = packed({ before: "x", numbers });
-  const shared = decodeValue(bytes, 0, bytes.length, noHooks, true) as { numbers: Float64Array };
-  assert.equal(shared.numbers.buffer, bytes.buffer);
-  assert.equal(shared.numbers.byteOffset % 64, 0);
+  const memory = memoryOf(bytes);
+  const shared = decodeStored(memory, noHooks) as { numbers: Float64Array };
+  assert.ok(memory.gave(shared.numbers.buffer));
+  assert.deepEqual([shared.numbers.byteOffset, shared.numbers.buffer.byteLength], [0, numbers.byteLength], "just its own bytes");
   assert.deepEqual(shared.numbers, numbers);
-  const copied = decodeValue(bytes, 0, bytes.length, noHooks, false) as { numbers: Float64Array };
+  const copied = decodeValue(bytes, 0, bytes.length, noHooks) as { numbers: Float64Array };
   assert.equal(copied.numbers.buffer.byteLength, numbers.byteLength);
   assert.deepEqual(copied.numbers, numbers);
 });
 
-test("values: shared bytes that begin anywhere are copied where their elements would not be aligned", () => {
+test("values: bytes that begin anywhere are read", () => {
   const bytes = packed(new Float64Array([1, 2, 3]));
   const shifted = new Uint8Array(bytes.length + 3);
   shifted.set(bytes, 3);
-  assert.deepEqual(decodeValue(shifted, 3, shifted.length, noHooks, true), new Float64Array([1, 2, 3]));
+  assert.deepEqual(decodeValue(shifted, 3, shifted.length, noHooks), new Float64Array([1, 2, 3]));
 });
 
 test("values: every kind of view", () => {
@@ -448,7 +458,7 @@ test("values: a getter that encodes meanwhile disturbs nothing", () => {
     c: [3],
   };
   assert.equal(tryEncodeSmall(writer, value), true);
-  assert.deepEqual(decodeValue(writer.buffer, 0, writer.position, noHooks, false), { a: [1], b: 2, c: [3] });
+  assert.deepEqual(decodeValue(writer.buffer, 0, writer.position, noHooks), { a: [1], b: 2, c: [3] });
   assert.deepEqual(throughPacked([value, new Map()]), [{ a: [1], b: 2, c: [3] }, new Map()]);
 });
 
@@ -459,7 +469,7 @@ test("values: bytes that are cut short are refused", () => {
   ]) {
     for (let end = 0; end < bytes.length; end++) {
       assert.throws(
-        () => decodeValue(bytes, 0, end, noHooks, true),
+        () => decodeStored(memoryOf(bytes.subarray(0, end)), noHooks),
         (error) => RaiaError.is(error, "PROTOCOL"),
         `${end} of ${bytes.length}`,
       );

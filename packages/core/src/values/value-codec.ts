@@ -7,7 +7,8 @@
  */
 import type { EncodedValue, ValueHooks } from "./value-hooks.ts";
 import { encodePacked, packInto } from "./value-packing.ts";
-import { readValue } from "./value-reader.ts";
+import type { MemoryRange } from "./value-memory.ts";
+import { bodyBytesOf, readValue } from "./value-reader.ts";
 import { isScalarTag } from "./value-scalars.ts";
 import { tag } from "./value-tags.ts";
 
@@ -33,15 +34,35 @@ export function packValue(encoded: EncodedValue, target: Uint8Array): void {
 }
 
 /**
- * Reads either form from `bytes[start, end)`.
+ * Reads either form from `bytes[start, end)`. Binary parts are copied, each to a buffer of its own, so that nothing keeps the
+ * buffer of a frame alive.
  *
- * @param share true when `bytes` covers just this object and stays as it is: typed arrays become views over the same memory (a
- *   view that is not aligned there, and an `ArrayBuffer` itself, are copied). Else each part is copied, so that nothing keeps the
- *   buffer of a frame alive.
  * @throws {RaiaError} PROTOCOL for bytes that are no value, CODEC_MISSING for a class or library that this process does not have
  */
-export function decodeValue(bytes: Uint8Array, start: number, end: number, hooks: ValueHooks, share: boolean): unknown {
-  return readValue(bytes, start, end, hooks, share);
+export function decodeValue(bytes: Uint8Array, start: number, end: number, hooks: ValueHooks): unknown {
+  return readValue(bytes, start, end, hooks);
+}
+
+/** Where a value is stored: memory that covers just this value and stays as it is. */
+export interface ValueMemory {
+  readonly byteLength: number;
+  /** Its first bytes, or all. */
+  readonly head: ArrayBuffer;
+  readonly range: MemoryRange;
+}
+
+/**
+ * Reads a value in place: a typed array of 4 KiB and more is a view over the memory of just its part; smaller ones, and an
+ * `ArrayBuffer` itself, are copied.
+ *
+ * @throws {RaiaError} as `decodeValue`
+ */
+export function decodeStored(memory: ValueMemory, hooks: ValueHooks): unknown {
+  const { byteLength, head, range } = memory;
+  const first = new Uint8Array(head);
+  const bodyBytes = bodyBytesOf(first, byteLength);
+  const bytes = bodyBytes <= first.length ? first : new Uint8Array(range(0, bodyBytes));
+  return readValue(bytes, 0, byteLength, hooks, range);
 }
 
 /** Whether the encoded value is a primitive: it has no identity, so one decoded copy serves every reader. */
@@ -56,7 +77,7 @@ export function mayHoldRefs(bytes: Uint8Array, start: number): boolean {
 
 /** Reads what {@link isImmediate} is true for. @throws {RaiaError} PROTOCOL */
 export function decodeImmediate(bytes: Uint8Array, start: number, end: number): unknown {
-  return readValue(bytes, start, end, noHooks, false);
+  return readValue(bytes, start, end, noHooks);
 }
 
 const noHooks: ValueHooks = {

@@ -183,24 +183,35 @@ interface ReceivedView {
   readonly length: number;
 }
 
-/** Makes the views of one packed value, over the packed bytes themselves or over copies. */
+/** Gives the memory of a range of a packed value: a buffer over just those bytes, the same one for the same range. */
+export type MemoryRange = (start: number, byteLength: number) => ArrayBuffer;
+
+/** Smaller parts are copied: a buffer over shared memory costs more than that. */
+const SHARED_FROM_BYTES = 4096;
+
+/** Makes the views of one packed value, over shared memory or over copies. Each part is a buffer of its own. */
 export class MemoryReader {
   readonly #bytes: Uint8Array;
-  readonly #share: boolean;
+  readonly #shared: MemoryRange | undefined;
   readonly #lengths: number[] = [];
   readonly #starts: number[] = [];
   readonly #views: ReceivedView[] = [];
-  /** Memory of a part that is not read in place. */
-  readonly #copies: (ArrayBuffer | undefined)[] = [];
+  /** Memory of the parts that were asked for. */
+  readonly #buffers: (ArrayBuffer | undefined)[] = [];
   /** Parts that hold a buffer itself, which cannot be a piece of a larger one; with its largest length + 1, or 0. */
   readonly #alone = new Map<number, number>();
   /** Behind the last part, from the start of `bytes`. */
   readonly endBytes: number;
 
-  /** @param origin where the packed value begins in `bytes` @param bodyEnd where its body ends @param end where nothing follows */
-  constructor(table: ByteReader, bytes: Uint8Array, origin: number, bodyEnd: number, end: number, share: boolean) {
+  /**
+   * @param bytes hold the whole value, or just its body where `shared` gives the rest
+   * @param origin where the packed value begins in `bytes`
+   * @param bodyEnd where its body ends
+   * @param end where nothing follows
+   */
+  constructor(table: ByteReader, bytes: Uint8Array, origin: number, bodyEnd: number, end: number, shared: MemoryRange | undefined) {
     this.#bytes = bytes;
-    this.#share = share;
+    this.#shared = shared;
     let at = bodyEnd - origin;
     for (let left = table.count(); left > 0; left--) {
       const length = table.varuint();
@@ -237,29 +248,36 @@ export class MemoryReader {
     const view = this.#views[number];
     if (view === undefined) throw malformed("no such view");
     const { kind, part, offset, length } = view;
-    if (kind === ARRAY_BUFFER) return this.#copyOf(part);
-    const [viewClass, elementBytes] = VIEW_CLASSES[kind] as readonly [ViewClass | undefined, number];
-    let buffer = this.#bytes.buffer as ArrayBuffer;
-    let start = this.#bytes.byteOffset + (this.#starts[part] as number) + offset;
-    if (!this.#share || this.#alone.has(part) || start % elementBytes !== 0) {
-      buffer = this.#copyOf(part);
-      start = offset;
-    }
-    if (kind === BUFFER) return Buffer.from(buffer, start, length);
+    const buffer = this.#bufferOf(part);
+    if (kind === ARRAY_BUFFER) return buffer;
+    if (kind === BUFFER) return Buffer.from(buffer, offset, length);
+    const [viewClass] = VIEW_CLASSES[kind] as readonly [ViewClass | undefined, number];
     if (viewClass === undefined) throw malformed("this version of Node has no such typed array");
-    return new viewClass(buffer, start, length);
+    return new viewClass(buffer, offset, length);
   }
 
-  #copyOf(part: number): ArrayBuffer {
-    let copy = this.#copies[part];
-    if (copy === undefined) {
+  #bufferOf(part: number): ArrayBuffer {
+    let buffer = this.#buffers[part];
+    if (buffer === undefined) {
       const start = this.#starts[part] as number;
       const length = this.#lengths[part] as number;
-      const resizable = this.#alone.get(part) ?? 0;
-      copy = resizable === 0 ? new ArrayBuffer(length) : new ArrayBuffer(length, { maxByteLength: resizable - 1 });
-      new Uint8Array(copy).set(this.#bytes.subarray(start, start + length));
-      this.#copies[part] = copy;
+      // A buffer that was sent as such is its receiver's own, who may transfer it.
+      const isShared = this.#shared !== undefined && length >= SHARED_FROM_BYTES && !this.#alone.has(part);
+      buffer = isShared ? this.#shared!(start, length) : this.#copyOf(part, start, length);
+      this.#buffers[part] = buffer;
     }
+    return buffer;
+  }
+
+  #copyOf(part: number, start: number, length: number): ArrayBuffer {
+    const resizable = this.#alone.get(part) ?? 0;
+    const copy = resizable === 0 ? new ArrayBuffer(length) : new ArrayBuffer(length, { maxByteLength: resizable - 1 });
+    const end = start + length;
+    const source =
+      this.#shared === undefined || end <= this.#bytes.length
+        ? this.#bytes.subarray(start, end)
+        : new Uint8Array(this.#shared(start, length));
+    new Uint8Array(copy).set(source);
     return copy;
   }
 }

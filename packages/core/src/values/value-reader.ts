@@ -11,7 +11,7 @@ import { HEADER_BYTES, PACKED_VERSION } from "./value-packing.ts";
 import { createError, hide, RAIA_ERROR } from "./value-error.ts";
 import type { ErrorClassReference } from "./value-error-class.ts";
 import type { ValueHooks } from "./value-hooks.ts";
-import { MemoryReader } from "./value-memory.ts";
+import { MemoryReader, type MemoryRange } from "./value-memory.ts";
 import { areNumbers, readNumbers } from "./value-numbers.ts";
 import { readKey, readScalar, readString } from "./value-scalars.ts";
 import { laterKind, MAX_PAYLOAD_NESTING, MAX_SHAPE_KEYS, MAX_SHAPES, tag } from "./value-tags.ts";
@@ -368,10 +368,15 @@ function emptyContainer(kind: number): object {
   }
 }
 
-/** Reads `bytes[start, end)` in either form. @throws {RaiaError} PROTOCOL for bytes that are no value */
-export function readValue(bytes: Uint8Array, start: number, end: number, hooks: ValueHooks, share: boolean): unknown {
+/**
+ * Reads `bytes[start, end)` in either form.
+ *
+ * @param shared where binary parts are that need not be copied; then `bytes` need not hold them
+ * @throws {RaiaError} PROTOCOL for bytes that are no value
+ */
+export function readValue(bytes: Uint8Array, start: number, end: number, hooks: ValueHooks, shared?: MemoryRange): unknown {
   try {
-    if (bytes[start] === tag.packed && start < end) return readPacked(bytes, start, end, hooks, share);
+    if (bytes[start] === tag.packed && start < end) return readPacked(bytes, start, end, hooks, shared);
     const reader = new SmallReader(bytes, start, end);
     const value = reader.value(0);
     if (reader.position !== end) throw malformed("bytes behind the value");
@@ -383,14 +388,22 @@ export function readValue(bytes: Uint8Array, start: number, end: number, hooks: 
   }
 }
 
-function readPacked(bytes: Uint8Array, start: number, end: number, hooks: ValueHooks, share: boolean): unknown {
-  const header = new ByteReader(bytes, start, end);
+/** How many of its first bytes must be at hand to read a value whose binary parts are had from elsewhere. */
+export function bodyBytesOf(head: Uint8Array, byteLength: number): number {
+  if (head[0] !== tag.packed || head.length < HEADER_BYTES) return byteLength;
+  const header = new ByteReader(head, 0, head.length);
+  header.skip(2);
+  return Math.min(header.u32(), byteLength);
+}
+
+function readPacked(bytes: Uint8Array, start: number, end: number, hooks: ValueHooks, shared: MemoryRange | undefined): unknown {
+  const header = new ByteReader(bytes, start, Math.min(end, bytes.length));
   header.skip(1);
   const version = header.u8();
   if (version !== PACKED_VERSION) throw new RaiaError("PROTOCOL", { reason: "value of another version", version, known: PACKED_VERSION });
   const bodyEnd = start + header.u32();
   const tableStart = start + header.u32();
   if (tableStart < start + HEADER_BYTES || bodyEnd < tableStart || bodyEnd > end) throw malformed("lengths that contradict each other");
-  const memory = new MemoryReader(new ByteReader(bytes, tableStart, bodyEnd), bytes, start, bodyEnd, end, share);
+  const memory = new MemoryReader(new ByteReader(bytes, tableStart, bodyEnd), bytes, start, bodyEnd, end, shared);
   return new PackedReader(bytes, start + HEADER_BYTES, tableStart, hooks, memory).root();
 }

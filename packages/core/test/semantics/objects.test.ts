@@ -117,6 +117,19 @@ describe("large values", () => {
     assert.equal((await get(ref))[0], 7);
   });
 
+  test("the buffer under a typed array is just its own bytes, large or small, as after structuredClone", async () => {
+    for (const length of [3, 200, 20_000]) {
+      const numbers = Float64Array.from({ length }, (_, index) => index + 0.5);
+      const read = remote((values: Float64Array) => [
+        new Float64Array(values.buffer).length,
+        new DataView(values.buffer).getFloat64(0, true),
+      ]);
+      assert.deepEqual(await get(read.remote(numbers)), [length, 0.5]);
+      const back = await get(put({ before: "x".repeat(100), numbers }));
+      assert.deepEqual([back.numbers.byteOffset, back.numbers.buffer.byteLength], [0, length * 8]);
+    }
+  });
+
   test("sorted in place, then read again by the next task on the same worker", async () => {
     const numbers = Float64Array.from({ length: 300_000 }, (_, index) => -index);
     const ref = put(numbers);

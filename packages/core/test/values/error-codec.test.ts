@@ -6,7 +6,8 @@ import path from "node:path";
 import { test } from "node:test";
 import { RaiaError } from "../../src/base/errors.ts";
 import { encodeError, errorNameOf, reviveError } from "../../src/values/error-codec.ts";
-import { decodeValue, encodeValue, packValue, type ValueHooks } from "../../src/values/value-codec.ts";
+import { memoryOf } from "../../src/values/value-fixture.ts";
+import { decodeStored, encodeValue, packValue, type ValueHooks } from "../../src/values/value-codec.ts";
 import { NamedError, PaymentError } from "./shop-errors.ts";
 
 const hooks: ValueHooks = { replace: () => undefined, revive: () => undefined };
@@ -140,7 +141,7 @@ test("errors: as values among others they keep class and identity", () => {
   const encoded = encodeValue({ error, again: [error] }, hooks);
   const bytes = new Uint8Array(encoded.byteLength);
   packValue(encoded, bytes);
-  const back = decodeValue(bytes, 0, bytes.length, hooks, true) as { error: PaymentError; again: PaymentError[] };
+  const back = decodeStored(memoryOf(bytes), hooks) as { error: PaymentError; again: PaymentError[] };
   assert.ok(back.error instanceof PaymentError);
   assert.equal(back.again[0], back.error);
   assert.equal(back.error.stack, error.stack);

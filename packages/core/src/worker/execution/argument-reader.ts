@@ -1,6 +1,6 @@
 /** Arguments as they came, to values: what depends on other objects is fetched, what mentions them is borrowed. */
 import { objectIdOf } from "../../base/ids.ts";
-import { decodeValue, mayHoldRefs } from "../../values/value-codec.ts";
+import { decodeStored, decodeValue, mayHoldRefs } from "../../values/value-codec.ts";
 import { unpackPlain } from "../../wire/plain-codec.ts";
 import { argumentForm, dependencyForm, WITH_AMBIENT } from "../calls/call-arguments.ts";
 import type { ObjectEntry } from "../objects/object-entry.ts";
@@ -22,11 +22,11 @@ export class ArgumentReader {
     if (form === argumentForm.none) return [];
     const isPlain = form === argumentForm.plain;
     const valueStart = isPlain ? start + 1 : start + 5 + bytes.readUInt32LE(start + 1);
-    if (isPlain && !mayHoldRefs(bytes, valueStart)) return decodeValue(bytes, valueStart, end, this.#hooks, false) as unknown[];
+    if (isPlain && !mayHoldRefs(bytes, valueStart)) return decodeValue(bytes, valueStart, end, this.#hooks) as unknown[];
     const decode = this.#hooks.beginDecode();
     let args: unknown[];
     try {
-      args = decodeValue(bytes, valueStart, end, this.#hooks, false) as unknown[];
+      args = decodeValue(bytes, valueStart, end, this.#hooks) as unknown[];
     } finally {
       decode.end();
     }
@@ -41,7 +41,7 @@ export class ArgumentReader {
     for (const [index, form, first] of header) {
       const bytes = first as Uint8Array;
       if (form === dependencyForm.stored || mayHoldRefs(bytes, 0)) return false;
-      args[index as number] = decodeValue(bytes, 0, bytes.byteLength, this.#hooks, false);
+      args[index as number] = decodeValue(bytes, 0, bytes.byteLength, this.#hooks);
     }
     return true;
   }
@@ -51,16 +51,18 @@ export class ArgumentReader {
     await this.#hooks.table.borrows.register(fresh);
     await Promise.all(
       header.map(async ([index, form, first, _address, sequence, nodeId, sizeBytes]) => {
-        let bytes: Uint8Array;
+        let read: () => unknown;
         if (form === dependencyForm.stored) {
           const objectId = objectIdOf(first as string, sequence as number);
-          bytes = await this.#large.read(objectId, { nodeId: nodeId as string, sizeBytes: sizeBytes as number }, scope);
+          const memory = await this.#large.read(objectId, { nodeId: nodeId as string, sizeBytes: sizeBytes as number }, scope);
+          read = () => decodeStored(memory, this.#hooks);
         } else {
-          bytes = first as Uint8Array;
+          const value = first as Uint8Array;
+          read = () => decodeValue(value, 0, value.byteLength, this.#hooks);
         }
         const decode = this.#hooks.beginDecode();
         try {
-          args[index as number] = decodeValue(bytes, 0, bytes.byteLength, this.#hooks, form === dependencyForm.stored);
+          args[index as number] = read();
         } finally {
           decode.end();
         }

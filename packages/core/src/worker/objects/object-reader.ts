@@ -6,7 +6,7 @@ import { callerFrames, thrownAtCaller } from "../../base/caller-frames.ts";
 import { type ErrorCode, type Facts, RaiaError } from "../../base/errors.ts";
 import type { OwnerAddress } from "../../messages/common.ts";
 import type { ObjectReply } from "../../messages/owners.ts";
-import { decodeValue, mayHoldRefs } from "../../values/value-codec.ts";
+import { decodeStored, decodeValue, mayHoldRefs, type ValueMemory } from "../../values/value-codec.ts";
 import type { Infer } from "../../wire/schema.ts";
 import { type ObjectEntry, objectState, type StoredAt, type Waiter } from "./object-entry.ts";
 import type { ReferenceTable } from "./references.ts";
@@ -24,8 +24,8 @@ export interface Failure {
 
 /** The objects of this node, as a reader sees them. */
 export interface LargeObjects {
-  /** The packed bytes, pinned for as long as the buffer lives. `scope` is the task that reads. */
-  read(objectId: string, stored: StoredAt, scope: object | undefined): Promise<Uint8Array>;
+  /** The packed value, pinned for as long as a buffer over it lives. `scope` is the task that reads. */
+  read(objectId: string, stored: StoredAt, scope: object | undefined): Promise<ValueMemory>;
   whenStored(objectId: string): Promise<void> | undefined;
   /** @returns the bytes of an object that this node has, or gets within `timeoutMs`; undefined when it has not */
   find(objectId: string, timeoutMs: number): Promise<number | undefined>;
@@ -307,7 +307,7 @@ export class ObjectReader {
       case objectState.value:
         return entry.payload;
       case objectState.bytes:
-        return this.#decode(entry, entry.payload as Uint8Array, false);
+        return this.#decodeBytes(entry, entry.payload as Uint8Array);
       case objectState.stored:
         return this.#readStored(entry);
       default:
@@ -316,8 +316,8 @@ export class ObjectReader {
   }
 
   async #readStored(entry: ObjectEntry): Promise<unknown> {
-    const bytes = await this.#large.read(this.#table.idOf(entry), entry.payload as StoredAt, currentContext());
-    return this.#decode(entry, bytes, true);
+    const memory = await this.#large.read(this.#table.idOf(entry), entry.payload as StoredAt, currentContext());
+    return this.#decode(entry, new Uint8Array(memory.head), () => decodeStored(memory, this.#hooks));
   }
 
   async #throw(entry: ObjectEntry): Promise<never> {
@@ -328,12 +328,16 @@ export class ObjectReader {
     throw thrownAtCaller(new RaiaError(failure.code, failure.facts, cause === undefined ? undefined : { cause }));
   }
 
-  #decode(entry: ObjectEntry, bytes: Uint8Array, share: boolean): unknown {
-    if (!mayHoldRefs(bytes, 0)) return decodeValue(bytes, 0, bytes.byteLength, this.#hooks, share);
+  #decodeBytes(entry: ObjectEntry, bytes: Uint8Array): unknown {
+    return this.#decode(entry, bytes, () => decodeValue(bytes, 0, bytes.byteLength, this.#hooks));
+  }
+
+  #decode(entry: ObjectEntry, head: Uint8Array, decode: () => unknown): unknown {
+    if (!mayHoldRefs(head, 0)) return decode();
     const scope = this.#hooks.beginDecode();
     let value: unknown;
     try {
-      value = decodeValue(bytes, 0, bytes.byteLength, this.#hooks, share);
+      value = decode();
     } finally {
       scope.end();
     }

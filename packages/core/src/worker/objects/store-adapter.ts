@@ -4,7 +4,7 @@ import type { Finalizers } from "../../base/finalizers.ts";
 import type { OwnerAddress } from "../../messages/common.ts";
 import type { Fill } from "../../store/overflow.ts";
 import type { Label } from "../../store/object-table.ts";
-import { Scope, type StoreClient } from "../../store/store-client.ts";
+import { type ObjectMemory, Scope, type StoreClient } from "../../store/store-client.ts";
 import { type EncodedValue, packValue } from "../../values/value-codec.ts";
 import type { StoredAt } from "./object-entry.ts";
 import type { LargeObjects } from "./object-reader.ts";
@@ -71,10 +71,10 @@ export class StoreAdapter implements LargeObjects {
     return put.stored;
   }
 
-  async read(objectId: string, _stored: StoredAt, scope: object | undefined): Promise<Uint8Array> {
-    const reading = this.#store.get(objectId, this.#scopeOf(scope));
+  async read(objectId: string, _stored: StoredAt, scope: object | undefined): Promise<ObjectMemory> {
+    const reading = this.#store.open(objectId, this.#scopeOf(scope));
     this.#lookForGarbage(reading);
-    return new Uint8Array(await reading);
+    return reading;
   }
 
   /** What the store waits for may be room that views hold which nobody can reach any more: they are looked for meanwhile. */
@@ -113,7 +113,7 @@ export class StoreAdapter implements LargeObjects {
 
   async find(objectId: string, timeoutMs: number): Promise<number | undefined> {
     try {
-      return (await this.#store.get(objectId, this.#processScope, { timeoutMs })).byteLength;
+      return (await this.#store.open(objectId, this.#processScope, { timeoutMs })).byteLength;
     } catch {
       // It is not here, or not yet: its owner may still answer.
       return undefined;
