@@ -26,12 +26,31 @@ export function callerFrames(): string {
 
 /** Lines of a stack that are frames. Whoever has their own `prepareStackTrace` may give anything. */
 function framesIn(stack: unknown): string[] {
-  return typeof stack === "string" ? stack.split("\n").filter((line) => /^\s+at /.test(line)) : [];
+  return typeof stack === "string" ? stack.split("\n").filter(isFrame) : [];
+}
+
+/**
+ * A stack without Raia's own frames, and without what is below the last frame of the user's; as it is where there is none of the
+ * user's, since then Raia itself has failed.
+ */
+export function withoutOwnFrames(stack: string): string {
+  const lines = stack.split("\n");
+  const last = lines.findLastIndex((line) => isFrame(line) && isUsers(line));
+  if (last < 0) return stack;
+  return lines.filter((line, index) => !isFrame(line) || (index <= last && !isOwn(line))).join("\n");
+}
+
+function isFrame(line: string): boolean {
+  return /^\s+at /.test(line);
+}
+
+function isOwn(frame: string): boolean {
+  return ownMarks.some((mark) => frame.includes(mark));
 }
 
 function isUsers(frame: string): boolean {
   if (/\(?node:/.test(frame) || /^\s+at (?:async )?(?:Promise\.|new Promise |<anonymous>$)/.test(frame)) return false;
-  return !ownMarks.some((mark) => frame.includes(mark));
+  return !isOwn(frame);
 }
 
 /** Gives an error the caller's frames instead of those of the place in Raia where it was made. */

@@ -4,6 +4,7 @@
  *
  *   varuint count, names of the error's classes | task, node, varuint pid, names of properties left out | the value
  */
+import { withoutOwnFrames } from "../base/caller-frames.ts";
 import { ByteReader } from "../base/byte-reader.ts";
 import { ByteWriter } from "../base/byte-writer.ts";
 import { RaiaError } from "../base/errors.ts";
@@ -82,12 +83,24 @@ export interface RemoteFrames extends ThrowPlace {
 /** Makes a stack of the remote frames, a line that says where they are from, and the caller's frames. */
 export function appendRemoteFrames(error: Error, { task, node, pid, omitted = "", callerStack = "" }: RemoteFrames): void {
   const note = omitted === "" ? "" : ` (not sent: ${omitted})`;
-  const remote = typeof error.stack === "string" ? error.stack : `${error.name}: ${error.message}`;
+  const remote = typeof error.stack === "string" ? withoutOwnFrames(error.stack) : `${error.name}: ${error.message}`;
+  cleanCauses(error);
   hide(
     error,
     "stack",
     `${remote}\n    --- remote task ${task} @${node} pid ${pid}${note} ---${callerStack === "" ? "" : `\n${callerStack}`}`,
   );
+}
+
+/** What a cause chain may be long, a stack for each. */
+const MAX_CLEANED_CAUSES = 16;
+
+function cleanCauses(error: Error): void {
+  let { cause } = error;
+  for (let depth = 0; depth < MAX_CLEANED_CAUSES && isAnyError(cause); depth++) {
+    if (typeof cause.stack === "string") hide(cause, "stack", withoutOwnFrames(cause.stack));
+    ({ cause } = cause);
+  }
 }
 
 function append(writer: ByteWriter, encoded: EncodedValue): void {

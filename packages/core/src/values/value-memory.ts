@@ -263,7 +263,7 @@ export class MemoryReader {
       const length = this.#lengths[part] as number;
       // A buffer that was sent as such is its receiver's own, who may transfer it.
       const isShared = this.#shared !== undefined && length >= SHARED_FROM_BYTES && !this.#alone.has(part);
-      buffer = isShared ? this.#shared!(start, length) : this.#copyOf(part, start, length);
+      buffer = (isShared ? this.#shared?.(start, length) : undefined) ?? this.#copyOf(part, start, length);
       this.#buffers[part] = buffer;
     }
     return buffer;

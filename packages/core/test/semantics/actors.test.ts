@@ -698,6 +698,20 @@ describe("life and death", () => {
     assert.equal((await get(other))[9], 3);
   });
 
+  test("a getter that throws, called as a method, fails that call alone", async () => {
+    class Odd {
+      get prop(): () => void {
+        throw new RangeError("getter");
+      }
+      value(): number {
+        return 5;
+      }
+    }
+    const odd = remote(Odd).remote();
+    await assert.rejects(get((odd as unknown as { prop: { remote(): never } }).prop.remote()), { message: "getter" });
+    assert.equal(await get(odd.value.remote()), 5);
+  });
+
   test("an actor that asks for more than there is", async () => {
     const counter = remote(Counter).options({ numCpus: 64 }).remote();
     await assert.rejects(get(counter.add.remote(1)), { code: "ACTOR_UNSCHEDULABLE" });

@@ -29,6 +29,19 @@ describe("streams", () => {
     assert.deepEqual(await collect(count.remote(0)), []);
   });
 
+  test("several may ask at once: each gets an item in its turn, and all hear of the end", async () => {
+    const stream = remote(function* () {
+      yield 1;
+      yield 2;
+    }).remote();
+    const steps = await Promise.all([stream.next(), stream.next(), stream.next(), stream.next()]);
+    assert.deepEqual(
+      steps.map(({ done }) => done),
+      [false, false, true, true],
+    );
+    assert.deepEqual(await get(steps.slice(0, 2).map(({ value }) => value as ObjectRef<number>)), [1, 2]);
+  });
+
   test("items arrive while the producer runs", async () => {
     const go = cluster.path("go");
     const stream = remote(async function* (path: string) {

@@ -98,6 +98,7 @@ describe("calls", () => {
     for (const stack of [pending, settled, several, named]) {
       const at = stack.findIndex((line) => /--- remote task inTask @[0-9a-f]{8} pid \d+ ---/.test(line));
       assert.match(stack.slice(0, at).join("\n"), /inTask/);
+      assert.doesNotMatch(stack.slice(0, at).join("\n"), /core\/src|node:/);
       assert.match(stack.slice(at + 1).join("\n"), /catches.*tasks\.test\.ts[^]*hereItWaits.*tasks\.test\.ts/);
       assert.doesNotMatch(stack.slice(at + 1).join("\n"), /core\/src|node:/);
     }
@@ -217,6 +218,44 @@ describe("remote functions and actor classes in results", () => {
 });
 
 describe("nesting", () => {
+  test("a result whose then cannot be read, or answers twice, or throws, ends its call like any other", async () => {
+    const getter = remote(() => ({
+      // oxlint-disable-next-line unicorn/no-thenable -- what a hostile result does is what this is about
+      get then(): unknown {
+        throw new RangeError("getter");
+      },
+    }));
+    await assert.rejects(get(getter.remote() as never), { name: "RangeError", message: "getter" });
+    const trap = remote(
+      () =>
+        new Proxy(
+          {},
+          {
+            get() {
+              throw new RangeError("trap");
+            },
+          },
+        ),
+    );
+    await assert.rejects(get(trap.remote()), { message: "trap" });
+    const throwing = remote(() => ({
+      // oxlint-disable-next-line unicorn/no-thenable -- as above
+      then(): never {
+        throw new RangeError("then");
+      },
+    }));
+    await assert.rejects(get(throwing.remote() as never), { message: "then" });
+    const twice = remote(() => ({
+      // oxlint-disable-next-line unicorn/no-thenable -- as above
+      then(resolve: (value: number) => void): void {
+        resolve(1);
+        resolve(2);
+      },
+    }));
+    assert.equal(await get(twice.remote() as never), 1);
+    assert.equal(await get(remote(() => 3).remote()), 3, "the worker goes on");
+  });
+
   test("a tree of tasks 1,000 deep on two CPUs", { timeout: 60_000 }, async () => {
     const down = remote(async (depth: number): Promise<number> => (depth === 0 ? 0 : 1 + (await get(down.remote(depth - 1)))));
     assert.equal(await get(down.remote(1000)), 1000);

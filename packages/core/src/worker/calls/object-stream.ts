@@ -57,7 +57,7 @@ export class ObjectRefStream<T = unknown> implements AsyncIterableIterator<Objec
         return { done: false, value: this.#give(failure) };
       }
       if (stream.ended || stream.stopped) return { done: true, value: undefined };
-      await new Promise<void>((resolve) => (stream.wake = resolve));
+      await new Promise<void>((resolve) => void stream.waiting.push(resolve));
     }
   }
 

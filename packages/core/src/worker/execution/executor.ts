@@ -52,7 +52,15 @@ export class Executor {
   run(execution: CallExecution): boolean {
     const { template, host } = execution;
     if (template.fn !== undefined) return this.#begin(execution, template.fn);
-    const fn = host === undefined ? this.#functions.load(template.wire.functionHash) : host.method(template.wire.method);
+    let fn: AnyFunction | Promise<AnyFunction>;
+    try {
+      fn = host === undefined ? this.#functions.load(template.wire.functionHash) : host.method(template.wire.method);
+    } catch (error) {
+      // What is asked for is a getter of the user's.
+      execution.startedAtMs = this.#clock.nowMs();
+      this.#threw(execution, error);
+      return true;
+    }
     if (fn instanceof Promise) {
       fn.then(
         (loaded) => {
@@ -100,8 +108,11 @@ export class Executor {
     if (((execution.frame[execution.argsStart] as number) & WITH_AMBIENT) !== 0) execution.ambient = args.pop() as Ambient;
     execution.origin.began?.(execution);
     let result: unknown;
+    let isPromise: boolean;
     try {
       result = call(execution, fn, args);
+      // Here as well: to look for `then` may run code of the user's.
+      isPromise = wire.numReturns !== -1 && isThenable(result);
     } catch (error) {
       this.#threw(execution, error);
       return true;
@@ -112,8 +123,8 @@ export class Executor {
       );
       return false;
     }
-    if (isThenable(result)) {
-      this.#awaitResult(execution, result);
+    if (isPromise) {
+      this.#awaitResult(execution, result as PromiseLike<unknown>);
       return false;
     }
     const stored = this.#returned(execution, result);
@@ -123,7 +134,8 @@ export class Executor {
   }
 
   #awaitResult(execution: CallExecution, result: PromiseLike<unknown>): void {
-    result.then(
+    // A promise is itself; of anything else it may be that `then` throws, or answers twice.
+    Promise.resolve(result).then(
       (value) => {
         const stored = this.#returned(execution, value);
         if (stored === undefined) execution.done();

@@ -13,14 +13,12 @@ export class StreamState {
   ended = false;
   /** Set when the stream ended in an error: an entry that rejects. */
   failure: ObjectEntry | undefined = undefined;
-  /** Called when something changed: an item, the end. */
-  wake: (() => void) | undefined = undefined;
+  /** Those who wait for an item or the end, in the order in which they asked. Each looks again when something has changed. */
+  readonly waiting: (() => void)[] = [];
   /** The consumer has gone: what still comes is dropped. */
   stopped = false;
 
   notify(): void {
-    const wake = this.wake;
-    this.wake = undefined;
-    wake?.();
+    if (this.waiting.length > 0) for (const wake of this.waiting.splice(0)) wake();
   }
 }
