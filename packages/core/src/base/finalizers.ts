@@ -4,8 +4,12 @@
  */
 export interface Finalizers {
   watch<Held>(kind: FinalizerKind<Held>, target: object, held: Held): void;
-  /** Runs a minor collection if that is possible here: what was dropped is found without waiting for memory to fill. */
-  collect(): void;
+  /**
+   * Runs a minor collection if that is possible here: what was dropped is found without waiting for memory to fill.
+   *
+   * @param isWhole a full one instead, if the heap is so small that it takes a moment: finds what has survived minor ones
+   */
+  collect(isWhole?: boolean): void;
 }
 
 /** One kind of finalizer: what to do with the held value. Created once. */
@@ -24,13 +28,13 @@ export function realFinalizers(): Finalizers {
       }
       registry.register(target, held);
     },
-    collect: () => collectYoung?.(),
+    collect: (isWhole = false) => collectGarbage?.(isWhole),
   };
 }
 
-let collectYoung: (() => void) | undefined;
+let collectGarbage: ((isWhole: boolean) => void) | undefined;
 
 /** Gives `collect` its means; bin/ finds it, since it needs flags that only a process start may set. */
-export function setYoungCollector(collect: () => void): void {
-  collectYoung = collect;
+export function setCollector(collect: (isWhole: boolean) => void): void {
+  collectGarbage = collect;
 }

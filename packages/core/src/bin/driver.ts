@@ -25,11 +25,11 @@ import { endHead, startHead } from "./head-process.ts";
 import { startInProcess } from "./in-process-driver.ts";
 import { cleanUpSessions, findCluster, mayStand } from "./standing.ts";
 import { ProgramEnd } from "./program-end.ts";
-import { enableYoungCollection } from "./young-collection.ts";
+import { enableCollection } from "./collection.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
 
 export function startDriver(options: DriverOptions, lost: (error: RaiaError) => void): Driver {
-  enableYoungCollection();
+  enableCollection();
   if ((options.mode ?? modeOf(process.env)) === "inProcess") return startInProcess(options);
   const address = clusterAddress(options.address, process.env);
   // Without a session that stands there is nothing to ask: the cluster starts in this very turn.

@@ -49,7 +49,8 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
   const capacityBytes = options.objectStoreMemory ?? Math.floor(capacity.memoryBytes * 0.3);
   const arena = SharedArena.create({ capacityBytes, slot: 1, directory: session.path });
   const spillDirectory = makeSpillDirectory(options.spillDirectory, session.path);
-  const store = new StoreServer({ arena, disk: new DirectoryDisk(spillDirectory), clock });
+  const askToCollect = (): void => node.askForRoom();
+  const store = new StoreServer({ arena, disk: new DirectoryDisk(spillDirectory), clock }, { askToCollect });
   const found = await detectAccelerators(probe);
   const { total, devices } = nodeResources({ ...options.resources, objectStoreMemory: capacityBytes }, capacity, found);
   const address = session.socketPath("head");

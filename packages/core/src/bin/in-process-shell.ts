@@ -58,7 +58,7 @@ export class ProcessShell {
     };
     this.finalizers = {
       watch: <Held>({ dispose }: FinalizerKind<Held>, target: object, held: Held) => finalizers.watch(this.#kindOf(dispose), target, held),
-      collect: () => finalizers.collect(),
+      collect: (isWhole) => finalizers.collect(isWhole),
     };
   }
 

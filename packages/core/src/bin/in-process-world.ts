@@ -64,7 +64,7 @@ export class World {
     this.head = new ProcessShell("head", options);
     this.#arena = FakeArena.create(capacityBytes, NODE_SLOT);
     const { clock } = this.head;
-    this.store = new StoreServer({ arena: this.#arena, disk, clock });
+    this.store = new StoreServer({ arena: this.#arena, disk, clock }, { askToCollect: () => this.node.askForRoom() });
     this.launcher = new InProcessLauncher(options.clock, (workerId, lost) => this.#startWorker(workerId, lost));
     this.node = new NodeServer({
       nodeId: newNodeId(random),

@@ -15,7 +15,7 @@ import { SharedArena } from "../store/shared-arena.ts";
 import { SETUP_FAILED_EXIT_CODE } from "../node/start-failures.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
-import { enableYoungCollection } from "./young-collection.ts";
+import { enableCollection } from "./collection.ts";
 import { printAtOnce } from "./output-at-once.ts";
 import { printThroughProcess } from "./thread-output.ts";
 import { setProcessRuntime } from "../worker/current-runtime.ts";
@@ -30,7 +30,7 @@ export async function runWorker(): Promise<void> {
     RAIA_PARENT_PID: parentPid = "",
     RAIA_SETUP_HOOK: setupHook,
   } = process.env;
-  enableYoungCollection();
+  enableCollection();
   if (isMainThread) printAtOnce();
   else printThroughProcess(workerId);
   if (isMainThread && !dieWithParent(SIGKILL, Number(parentPid))) process.exit(0);

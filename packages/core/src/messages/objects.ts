@@ -101,8 +101,11 @@ export const storeService = service("store", {
   listStored: unary(ListStored, StoredList),
 });
 
+/** Node to process: memory is short; let go of what nobody can reach any more. */
+export const RoomWanted = message(58, "RoomWanted", {});
+
 /** What a node's store tells the processes of the node. */
-export const storeEvents = service("storeEvents", { ownerGone: unary(OwnerGone, Done) });
+export const storeEvents = service("storeEvents", { ownerGone: unary(OwnerGone, Done), roomWanted: oneWay(RoomWanted) });
 
 /** What a process of the node holds to speak to the store. */
 export type StoreGateway = Client<typeof storeService>;

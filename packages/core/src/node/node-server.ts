@@ -8,7 +8,7 @@ import { type ResourceSet, UNITS_PER_ONE } from "../base/resources.ts";
 import type { DeathCause } from "../messages/common.ts";
 import { nodeControlService } from "../messages/control.ts";
 import { leaseService, outputEvents, processService } from "../messages/leases.ts";
-import { storeService } from "../messages/objects.ts";
+import { storeEvents, storeService } from "../messages/objects.ts";
 import type { Arena } from "../store/arena.ts";
 import { storeHandlers } from "../store/store-handlers.ts";
 import type { StoreServer } from "../store/store-server.ts";
@@ -212,6 +212,11 @@ export class NodeServer {
   /** What it holds now: for status pages, tests and the simulator. */
   inspect(): NodeInspection & { readonly lentWordBytes: number } {
     return { ...this.#inspector.inspect(), lentWordBytes: this.#words.lentBytes };
+  }
+
+  /** Memory is short: every process is asked to let go of what nobody can reach there. */
+  askForRoom(): void {
+    for (const { connection } of this.#members.all()) if (!connection.isClosed) connection.client(storeEvents).roomWanted({});
   }
 
   /** Who may be ended for want of memory, measured now. */

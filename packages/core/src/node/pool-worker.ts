@@ -1,4 +1,5 @@
 /** One worker process as its node keeps it: what it may run, what it runs now. */
+import type { Timer } from "../base/clock.ts";
 import { Machine } from "../base/machine.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { LaunchedWorker } from "./worker-launcher.ts";
@@ -22,6 +23,8 @@ export class PoolWorker {
   readonly #life = new Machine<WorkerState, WorkerEvent, WorkerEffect>("worker process", workerTable, { kind: "starting" });
   process: LaunchedWorker | undefined;
   connection: Connection | undefined;
+  /** Until it has registered. A timer that was left would keep all of this for its minute. */
+  registration: Timer | undefined;
   address = "";
   pid = 0;
   /** Set with the first work it gets: module state is never shared between jobs. */

@@ -112,7 +112,7 @@ export class WorkerPool {
     );
     worker.pid = worker.process.pid ?? 0;
     this.#events.started(worker);
-    this.#clock.after(this.#options.registerTimeoutMs, () => this.#handle(worker, { kind: "registrationTimedOut" }));
+    worker.registration = this.#clock.after(this.#options.registerTimeoutMs, () => this.#handle(worker, { kind: "registrationTimedOut" }));
     return worker;
   }
 
@@ -120,6 +120,7 @@ export class WorkerPool {
   registered(workerId: string, connection: Connection, address: string, pid: number): PoolWorker | undefined {
     const worker = this.#workers.get(workerId);
     if (worker === undefined || worker.state.kind !== "starting") return undefined;
+    worker.registration?.cancel();
     worker.connection = connection;
     worker.address = address;
     worker.pid = pid;
@@ -244,6 +245,7 @@ export class WorkerPool {
   }
 
   #bury(worker: PoolWorker, cause: DeathCause): void {
+    worker.registration?.cancel();
     this.#workers.delete(worker.workerId);
     this.#words.release(worker.claimOffset, CLAIMS_PER_WORKER);
     this.#events.died(worker, cause);

@@ -87,6 +87,7 @@ async function benchGet(bytes: number): Promise<void> {
   await client.get(id, scope);
   const memory = await client.open(id, scope);
   const againMs = measure(() => void memory.range(0, bytes));
+  memory.close();
   console.log(
     `get ${size(bytes)}: first ${micro(times[0]!)} us, median of new tasks ${micro(median(times))} us, again in the task ${micro(againMs)} us`,
   );

@@ -51,6 +51,8 @@ interface Held {
   lastScope: Scope | undefined;
   /** How often it is pinned at the node. */
   pins: number;
+  /** Readers that have not closed it. */
+  open: number;
 }
 
 interface HandedOut {
@@ -73,13 +75,15 @@ export interface GetOptions {
 /** Enough for a burst of results, and small against a worker's heap; a tenth of the heap limit is what callers give. */
 const DEFAULT_LIMITS: OverflowLimits = { maxHeapBytes: 256 * 1024 ** 2, maxDiskBytes: 4 * 1024 ** 3 };
 
-/** An object that this process has pinned. */
+/** An object that is open for reading. */
 export interface ObjectMemory {
   readonly byteLength: number;
-  /** Its first bytes, at most 64 KiB: where a reader finds what it is. */
+  /** Its first bytes, at most 64 KiB: where a reader finds what it is. Good until `close`. */
   readonly head: ArrayBuffer;
-  /** A buffer over just these bytes. Within a scope the same range is the same buffer. */
+  /** A buffer over just these bytes, which keeps the object in memory. Within a scope the same range is the same buffer. */
   range(start: number, byteLength: number): ArrayBuffer;
+  /** The reader has what it wants: nothing but the buffers of ranges keeps the object now. */
+  close(): void;
 }
 
 const HEAD_BYTES = 64 * 1024;
@@ -130,8 +134,8 @@ export class StoreClient {
   }
 
   /**
-   * Opens an object for reading, without a copy: it is pinned as long as a buffer over it lives. Waits until it is finished,
-   * and in memory.
+   * Opens an object for reading, without a copy: it is pinned until it is closed, and as long as a buffer over it lives. Waits
+   * until it is finished, and in memory.
    *
    * @throws {RaiaError} GET_TIMEOUT, TASK_CANCELLED, OBJECT_FREED, OBJECT_LOST, OBJECT_CORRUPT, STORE_FULL, OUT_OF_DISK
    */
@@ -148,13 +152,25 @@ export class StoreClient {
   /** All the bytes of an object as one buffer; see `open`. */
   async get(id: ObjectId, scope: Scope, options?: GetOptions): Promise<ArrayBuffer> {
     const memory = await this.open(id, scope, options);
-    return memory.range(0, memory.byteLength);
+    const all = memory.range(0, memory.byteLength);
+    memory.close();
+    return all;
   }
 
   #memoryOf(held: Held, scope: Scope): ObjectMemory {
-    const { bytes } = held.extent;
-    const head = this.#view(held, scope, 0, Math.min(bytes, HEAD_BYTES));
-    return { byteLength: bytes, head, range: (start, byteLength) => this.#view(held, scope, start, byteLength) };
+    const { offset, bytes } = held.extent;
+    held.open++;
+    // What a task wrote is in its own ranges: nobody is handed these bytes.
+    const head = this.#arena.readable(offset, Math.min(bytes, HEAD_BYTES));
+    return {
+      byteLength: bytes,
+      head,
+      range: (start, byteLength) => this.#view(held, scope, start, byteLength),
+      close: () => {
+        held.open--;
+        this.#letGo(held);
+      },
+    };
   }
 
   /**
@@ -183,7 +199,7 @@ export class StoreClient {
   }
 
   #hold(id: ObjectId, extent: Extent): Held {
-    const held = this.#held.get(id) ?? { id, extent, views: new Set<View>(), lastScope: undefined, pins: 0 };
+    const held = this.#held.get(id) ?? { id, extent, views: new Set<View>(), lastScope: undefined, pins: 0, open: 0 };
     held.pins++;
     this.#held.set(id, held);
     return held;
@@ -218,7 +234,11 @@ export class StoreClient {
     held.views.delete(view);
     if (view.scope.views.get(view.key) === view) view.scope.views.delete(view.key);
     view.close?.();
-    if (held.views.size > 0) return;
+    this.#letGo(held);
+  }
+
+  #letGo(held: Held): void {
+    if (held.views.size > 0 || held.open > 0 || this.#held.get(held.id) !== held) return;
     // Before the unpin: afterwards the blocks may hold another object, whose readers must not see these pages.
     this.#dropWritten(held);
     this.#held.delete(held.id);
@@ -246,7 +266,7 @@ export class StoreClient {
 function memoryOfCopy(copy: ArrayBuffer): ObjectMemory {
   const range = (start: number, byteLength: number): ArrayBuffer =>
     byteLength === copy.byteLength ? copy : copy.slice(start, start + byteLength);
-  return { byteLength: copy.byteLength, head: range(0, Math.min(copy.byteLength, HEAD_BYTES)), range };
+  return { byteLength: copy.byteLength, head: range(0, Math.min(copy.byteLength, HEAD_BYTES)), range, close: () => {} };
 }
 
 /** As the promise, but rejects when `signal` aborts; `late` is called if it is fulfilled after all. */

@@ -49,20 +49,26 @@ export interface ValueMemory {
   /** Its first bytes, or all. */
   readonly head: ArrayBuffer;
   readonly range: MemoryRange;
+  /** Nothing but the buffers of ranges is needed any more. */
+  close(): void;
 }
 
 /**
- * Reads a value in place: a typed array of 4 KiB and more is a view over the memory of just its part; smaller ones, and an
+ * Reads a value in place, and closes its memory: a typed array of 4 KiB and more is a view over the memory of just its part; smaller ones, and an
  * `ArrayBuffer` itself, are copied.
  *
  * @throws {RaiaError} as `decodeValue`
  */
 export function decodeStored(memory: ValueMemory, hooks: ValueHooks): unknown {
   const { byteLength, head, range } = memory;
-  const first = new Uint8Array(head);
-  const bodyBytes = bodyBytesOf(first, byteLength);
-  const bytes = bodyBytes <= first.length ? first : new Uint8Array(range(0, bodyBytes));
-  return readValue(bytes, 0, byteLength, hooks, range);
+  try {
+    const first = new Uint8Array(head);
+    const bodyBytes = bodyBytesOf(first, byteLength);
+    const bytes = bodyBytes <= first.length ? first : new Uint8Array(range(0, bodyBytes));
+    return readValue(bytes, 0, byteLength, hooks, range);
+  } finally {
+    memory.close();
+  }
 }
 
 /** Whether the encoded value is a primitive: it has no identity, so one decoded copy serves every reader. */

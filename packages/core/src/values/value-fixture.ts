@@ -21,5 +21,5 @@ export function memoryOf(bytes: Uint8Array, headBytes = 64): ValueMemory & { gav
     return buffer;
   };
   const gave = (buffer: ArrayBufferLike): boolean => [...buffers.values()].some((given) => given === buffer);
-  return { byteLength: bytes.length, head: range(0, Math.min(headBytes, bytes.length)), range, gave };
+  return { byteLength: bytes.length, head: range(0, Math.min(headBytes, bytes.length)), range, gave, close: () => {} };
 }

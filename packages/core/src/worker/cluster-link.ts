@@ -54,6 +54,8 @@ export interface ClusterListener {
   outputLines(stream: "stdout" | "stderr", lines: readonly string[]): void;
   /** An owner is gone. Settles when the node knows which of its objects this process holds. */
   ownerGone(ownerId: string): Promise<void>;
+  /** The node is short of memory. */
+  roomWanted(): void;
   /** The node is gone: nothing can go on. */
   nodeLost(reason: string): void;
   /** What a worker does for its node: it hosts actors. */
@@ -181,7 +183,10 @@ export class ClusterLink {
       recallLease: ({ leaseId }) => listener.leaseRecalled(leaseId),
       leaseEnded: ({ leaseId, cause, strangers }) => listener.leaseEnded(leaseId, cause, strangers ?? 0),
     });
-    node.serve(storeEvents, { ownerGone: ({ ownerId }) => listener.ownerGone(ownerId).then(() => ({})) });
+    node.serve(storeEvents, {
+      ownerGone: ({ ownerId }) => listener.ownerGone(ownerId).then(() => ({})),
+      roomWanted: () => listener.roomWanted(),
+    });
     node.serve(outputEvents, { outputLines: ({ stream, lines }) => listener.outputLines(stream, lines) });
     controlConnection.serve(controlEvents, { actorState: ({ view }) => listener.actorChanged(view) });
     node.onClosed((reason) => {

@@ -81,6 +81,7 @@ export class WorkerRuntime {
   readonly #reporter: EventReporter;
   readonly #spinner: Spinner;
   readonly #opener: StoreOpener;
+  readonly #store: StoreAdapter;
   readonly #owners: OwnerClient;
   readonly #links: WorkerLinks;
   readonly #submitter: TaskSubmitter;
@@ -119,6 +120,7 @@ export class WorkerRuntime {
 
     this.#opener = new StoreOpener(deps, this.cluster);
     const store = new StoreAdapter(self, () => this.#opener.open(), clock, finalizers);
+    this.#store = store;
     this.objects = new ObjectWriter(this.table, this.hooks, store, this.cluster, (owner, sequence) =>
       this.#owners.tell(owner, (client) => client.freeOwned({ sequences: [sequence] })),
     );
@@ -173,6 +175,7 @@ export class WorkerRuntime {
       actorChanged: (view) => this.actors.update(view),
       outputLines: (stream, lines) => this.#deps.showOutput(stream, lines),
       nodeLost: (reason) => this.#deps.nodeLost(reason),
+      roomWanted: () => this.#store.roomWanted(),
       ownerGone: async (ownerId) => {
         // What it has sent before it died may have refs in it.
         await this.#endpoint.lost(ownerId);

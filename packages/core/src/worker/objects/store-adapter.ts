@@ -6,6 +6,7 @@ import type { Fill } from "../../store/overflow.ts";
 import type { Label } from "../../store/object-table.ts";
 import { type ObjectMemory, Scope, type StoreClient } from "../../store/store-client.ts";
 import { type EncodedValue, packValue } from "../../values/value-codec.ts";
+import { ViewCollector } from "./view-collector.ts";
 import type { StoredAt } from "./object-entry.ts";
 import type { LargeObjects } from "./object-reader.ts";
 
@@ -24,6 +25,7 @@ export class StoreAdapter implements LargeObjects {
 
   readonly #clock: Clock;
   readonly #finalizers: Finalizers;
+  readonly #views: ViewCollector;
   #pending = 0;
   #isLooking = false;
 
@@ -32,6 +34,7 @@ export class StoreAdapter implements LargeObjects {
     this.#open = open;
     this.#clock = clock;
     this.#finalizers = finalizers;
+    this.#views = new ViewCollector(finalizers, clock, () => (this.#client?.heldCount ?? 0) > 0);
   }
 
   get #store(): StoreClient {
@@ -74,7 +77,13 @@ export class StoreAdapter implements LargeObjects {
   async read(objectId: string, _stored: StoredAt, scope: object | undefined): Promise<ObjectMemory> {
     const reading = this.#store.open(objectId, this.#scopeOf(scope));
     this.#lookForGarbage(reading);
+    this.#views.viewMade();
     return reading;
+  }
+
+  /** The node is short of memory. */
+  roomWanted(): void {
+    this.#views.roomWanted();
   }
 
   /** What the store waits for may be room that views hold which nobody can reach any more: they are looked for meanwhile. */
@@ -113,7 +122,9 @@ export class StoreAdapter implements LargeObjects {
 
   async find(objectId: string, timeoutMs: number): Promise<number | undefined> {
     try {
-      return (await this.#store.open(objectId, this.#processScope, { timeoutMs })).byteLength;
+      const memory = await this.#store.open(objectId, this.#processScope, { timeoutMs });
+      memory.close();
+      return memory.byteLength;
     } catch {
       // It is not here, or not yet: its owner may still answer.
       return undefined;
