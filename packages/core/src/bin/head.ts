@@ -11,6 +11,7 @@ import { adoptSessionDirectory, removeSessionDirectory } from "../base/session-d
 import { readSecret } from "../base/session-secret.ts";
 import { ControlServer } from "../control/control-server.ts";
 import { MemoryRecordStore } from "../control/memory-record-store.ts";
+import { SqliteRecordStore } from "../control/sqlite-record-store.ts";
 import { deviceVariablesOf } from "../node/accelerators/device-variables.ts";
 import { detectAccelerators } from "../node/accelerators/detect-accelerators.ts";
 import { readCapacity } from "../node/capacity.ts";
@@ -95,7 +96,9 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
       if (options.parentPid !== undefined) end(0);
     },
   });
-  const control = new ControlServer({ clock, random, store: new MemoryRecordStore() });
+  // What a cluster of one program knew is of no use to anybody once that is over.
+  const records = options.standing ? new SqliteRecordStore({ path: join(session.path, "control.db") }) : new MemoryRecordStore();
+  const control = new ControlServer({ clock, random, store: records });
   const identity = { peerId: newWorkerId(random), pid: process.pid, address, secret: readSecret(session.path) };
   const endpoint: Endpoint = new Endpoint(ipcTransport, identity, clock, {
     connected: (connection) => {
