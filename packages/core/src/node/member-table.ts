@@ -35,15 +35,6 @@ export class MemberTable {
     return connection?.isClosed === false ? connection : undefined;
   }
 
-  /** Settles when all that a process has sent was read, and its end was seen. At once for one that is not here. */
-  ended(workerId: string): Promise<void> {
-    return new Promise((resolve) => {
-      const member = this.#members.get(workerId);
-      if (member === undefined) resolve();
-      else member.connection.onClosed(() => resolve());
-    });
-  }
-
   /** @throws {RaiaError} PROTOCOL when the process has not registered */
   of(connection: Connection): Member {
     const member = this.#members.get(connection.peerId);

@@ -182,7 +182,7 @@ export class NodeServer {
       storeHandlers(
         this.#deps.store,
         (peer: Connection) => this.#members.of(peer).slot,
-        (workerId) => this.#members.ended(workerId),
+        (workerId) => whenEnded(this.#members.connectionOf(workerId)),
       ),
     );
   }
@@ -236,4 +236,12 @@ export class NodeServer {
     this.#control.close();
     this.#pool.stopAll();
   }
+}
+
+/** Settles when all that a process has sent was read, and its end was seen. */
+function whenEnded(connection: Connection | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (connection === undefined) resolve();
+    else connection.onClosed(() => resolve());
+  });
 }
