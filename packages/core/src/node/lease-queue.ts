@@ -267,12 +267,18 @@ export class LeaseQueue {
     // Owners that wait for what others hold.
     const starved = new Set<string>();
     for (const queue of [...this.#byJob.values()]) {
-      const blocked = new Set<string>();
+      // By shape, whether it is resources that it lacks.
+      const blocked = new Map<string, boolean>();
       for (const lease of [...queue]) {
-        if (lease.state.kind !== "queued" || lease.never !== undefined || blocked.has(lease.shapeKey)) continue;
-        if (this.#tryGrant(lease)) continue;
-        blocked.add(lease.shapeKey);
-        if (!this.#ledger.canGrant(lease.resources)) starved.add(lease.request.ownerId);
+        if (lease.state.kind !== "queued" || lease.never !== undefined) continue;
+        let lacksResources = blocked.get(lease.shapeKey);
+        if (lacksResources === undefined) {
+          if (this.#tryGrant(lease)) continue;
+          lacksResources = !this.#ledger.canGrant(lease.resources);
+          blocked.set(lease.shapeKey, lacksResources);
+        }
+        // Also behind another's request: that one may be of who holds what both wait for.
+        if (lacksResources) starved.add(lease.request.ownerId);
         if (blocked.size > MAX_BLOCKED_SHAPES) break;
       }
     }

@@ -28,6 +28,28 @@ describe("an owner that computes for long", () => {
     assert.equal(await get(parent), 3);
   });
 
+  test("nor does it keep others waiting behind what it has asked for itself", async () => {
+    const [begun, go] = [cluster.path("begun"), cluster.path("go")];
+    const parent = remote(
+      async (start: string, end: string) => {
+        const child = remote((x: number) => x);
+        await get(child.remote(1));
+        // Another kind of work, for which the lease that it has is of no use.
+        const alone = child.options({ isolation: "process" });
+        const refs = [alone.remote(2), alone.remote(3)];
+        await new Promise((resolve) => setImmediate(resolve)); // what was asked for has left
+        raise(start);
+        spinUntilRaised(end);
+        return get(refs);
+      },
+      { maxRetries: 0 },
+    ).remote(begun, go);
+    await whenRaised(begun);
+    const other = remote(() => "served", { numCpus: 1, isolation: "process" });
+    assert.equal(await get(other.remote(), { timeoutMs: 60_000 }).finally(() => raise(go)), "served");
+    assert.deepEqual(await get(parent), [2, 3]);
+  });
+
   test("explain says which process it is and how long its loop has stood still", async () => {
     const [begun, go] = [cluster.path("begun"), cluster.path("go")];
     class Owner {
