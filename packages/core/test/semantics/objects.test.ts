@@ -251,16 +251,16 @@ describe("references", () => {
   });
 
   test("a large object of a dead worker that nobody holds is gone with it", async () => {
-    const before = await storedBytes();
     const kept: ObjectRef[] = [];
     const make = remote(() => {
-      kept.push(put(new Uint8Array(4 * MiB)));
-      return process.pid;
+      const ref = put(new Uint8Array(4 * MiB));
+      kept.push(ref);
+      return { pid: process.pid, id: ref.id };
     });
-    const pid = await get(make.remote());
-    assert.ok(await eventually(async () => (await storedBytes()) > before, 5000));
+    const { pid, id } = await get(make.remote());
+    assert.ok(await eventually(() => isStored(id), 5000));
     process.kill(pid, "SIGKILL");
-    assert.ok(await eventually(async () => (await storedBytes()) <= before, 5000));
+    assert.ok(await eventually(async () => !(await isStored(id)), 5000));
   });
 
   test("what was dropped is found without anybody asking", async () => {

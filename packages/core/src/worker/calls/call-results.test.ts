@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeClock } from "../../base/fake-clock.ts";
 import { packPlain } from "../../wire/plain-codec.ts";
+import { packed } from "../../values/value-fixture.ts";
 import { Call, type CallTemplate } from "./call.ts";
 import { callState } from "./call-life.ts";
 import { CallResults } from "./call-results.ts";
@@ -59,6 +60,16 @@ test("results: a result for which there was no place is not told of by the store
     assert.equal(entries[0]?.state, objectState.failure);
     assert.deepEqual(freed, expected);
   }
+});
+
+test("results: what the node got so that it outlives this process is not taken for the rest of a lost attempt", () => {
+  const { results, call, freed, entries } = newOwner(1);
+  entries[0]!.isBequeathed = true;
+  call.attempt = 1;
+  const value = packed(7);
+  results.complete(call, resultStatus.value, Buffer.from(value), 0, value.length, origin);
+  assert.equal(entries[0]?.isSettled, true);
+  assert.deepEqual(freed, []);
 });
 
 test("results: what a lost attempt has stored goes when the call ends like what it depends on", () => {

@@ -4,7 +4,7 @@ import { decodeImmediate, isImmediate } from "../../values/value-codec.ts";
 import { callState } from "./call-life.ts";
 import type { Call, CallFailure } from "./call.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "../objects/object-entry.ts";
-import type { ReferenceTable } from "../objects/references.ts";
+import { isWithNode, type ReferenceTable } from "../objects/references.ts";
 import { HAS_REFS, handoversIn, resultStatus } from "./task-frames.ts";
 import { reviveEntry, type RuntimeValueHooks } from "../objects/value-hooks.ts";
 
@@ -63,8 +63,7 @@ export class CallResults {
   /** What was stored for a call that needs it no more, and not told us of, would stay: by an attempt that was lost, say. */
   freeUnreported(call: Call): void {
     if (call.stream !== undefined) this.#freeUnreportedItems(call, call.stream.received);
-    else
-      for (const entry of call.returns ?? [call.entry]) if (entry.state !== objectState.stored) this.#freeStored(this.#table.idOf(entry));
+    else for (const entry of call.returns ?? [call.entry]) if (!isWithNode(entry)) this.#freeStored(this.#table.idOf(entry));
   }
 
   #freeUnreportedItems({ sequence }: Call, received: number): void {

@@ -292,8 +292,8 @@ export class ReferenceTable implements EntryTable {
   }
 }
 
-/** An object that the node has, or may have. */
-function isWithNode(entry: ObjectEntry): boolean {
+/** An object of our own that the node has, or may have: it is freed there when its last reference is gone. */
+export function isWithNode(entry: ObjectEntry): boolean {
   return entry.state === objectState.stored || (entry.isBequeathed && entry.isSettled);
 }
 
