@@ -42,6 +42,25 @@ describe("streams", () => {
     assert.deepEqual(await get(steps.slice(0, 2).map(({ value }) => value as ObjectRef<number>)), [1, 2]);
   });
 
+  test("one that is left before it begins never runs", async () => {
+    const [log, go] = [cluster.path("log"), cluster.path("go")];
+    const blockers = [1, 2].map(() => remote(async (path: string) => whenRaised(path)).remote(go));
+    const endless = remote(
+      async function* (path: string) {
+        note(path, "began");
+        for (let item = 0; ; item++) yield item;
+      },
+      { maxRetries: -1 },
+    );
+    const stream = endless.remote(log);
+    await stream.return();
+    raise(go);
+    await get(blockers);
+    await get([1, 2, 3].map((x) => remote((y: number) => y).remote(x)));
+    assert.deepEqual(notes(log), []);
+    await assert.rejects(get(stream.completed()), { code: "TASK_CANCELLED" });
+  });
+
   test("items arrive while the producer runs", async () => {
     const go = cluster.path("go");
     const stream = remote(async function* (path: string) {

@@ -128,6 +128,11 @@ export class TaskSubmitter {
       if (call === undefined) return;
       // Cancelled while it was queued.
       if (call.isSettled) continue;
+      // Its consumer has left, and nobody would stop what ran now.
+      if (call.stream?.stopped === true) {
+        this.#results.fail(call, { code: "TASK_CANCELLED", facts: { task: call.template.name } });
+        continue;
+      }
       if (call.template.timeoutMs !== undefined && lease.inFlight > 0) {
         queue.unshift(call);
         return;
