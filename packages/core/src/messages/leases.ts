@@ -35,7 +35,7 @@ export const KillLeasedWorker = message(24, "KillLeasedWorker", { leaseId: str, 
 /** Node to owner: another job waits; return the lease as soon as nothing runs on it. */
 export const RecallLease = message(25, "RecallLease", { leaseId: str });
 
-/** Node to owner: the worker of the lease is gone, and why. `strangers`: leases of other owners, and actors, that went with it. */
+/** Node to owner: the worker of the lease is gone, and why; answered at once, when the owner writes to its words no more. `strangers`: leases of other owners, and actors, that went with it. */
 export const LeaseEnded = message(26, "LeaseEnded", { leaseId: str, cause: DeathCause, strangers: opt(u32) });
 
 /** Worker to node: its tasks under these leases wait, the CPU is free for others. */
@@ -62,7 +62,7 @@ export const leaseService = service("lease", {
 });
 
 /** What a node tells an owner. */
-export const leaseEvents = service("leaseEvents", { recallLease: oneWay(RecallLease), leaseEnded: oneWay(LeaseEnded) });
+export const leaseEvents = service("leaseEvents", { recallLease: oneWay(RecallLease), leaseEnded: unary(LeaseEnded, Done) });
 
 /** Who joins a node: drivers and workers alike. */
 export const RegisterProcess = message(31, "RegisterProcess", {

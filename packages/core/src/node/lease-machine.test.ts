@@ -88,7 +88,7 @@ test("lease machine: what shrank gives back what it has left", () => {
 
   assert.deepEqual(last, [
     { kind: "free", holding: { ...holding, grant } },
-    { kind: "tellEnded", cause, strangers: 1 },
+    { kind: "tellEnded", worker, cause, strangers: 1 },
   ]);
 });
 

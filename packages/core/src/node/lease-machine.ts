@@ -60,7 +60,7 @@ export type LeaseEffect =
   /** Gives back all but the claim words. */
   | { readonly kind: "freeWorker"; readonly holding: Holding }
   | { readonly kind: "freeClaims"; readonly holding: Holding }
-  | { readonly kind: "tellEnded"; readonly cause: DeathCause; readonly strangers: number }
+  | { readonly kind: "tellEnded"; readonly worker: PoolWorker; readonly cause: DeathCause; readonly strangers: number }
   /** Ends the process, unless others have work there. */
   | { readonly kind: "discardWorker"; readonly worker: PoolWorker }
   /** Ends the process once nobody needs what it owns: its tasks may still run there, for nobody. */
@@ -120,7 +120,7 @@ export const leaseTable: Table<LeaseState, LeaseEvent, LeaseEffect> = {
     turnOver: askBack,
     taken: take,
     shrunk: (state, { grant }) => to({ ...state, holding: { ...state.holding, grant } }),
-    workerDied: (state, { cause, strangers }) => free(state, { kind: "tellEnded", cause, strangers }),
+    workerDied: (state, { cause, strangers }) => free(state, { kind: "tellEnded", worker: state.holding.worker, cause, strangers }),
     ownerDied: (state) => free(state, { kind: "dismissWorker", worker: state.holding.worker }),
   },
   waiting: {
@@ -131,7 +131,7 @@ export const leaseTable: Table<LeaseState, LeaseEvent, LeaseEffect> = {
     unblocked: (state) => to({ ...state, kind: "granted" }, { kind: "claimCpu" }),
     turnOver: askBack,
     taken: take, // Its task has ended, and the word of that is on its way.
-    workerDied: (state, { cause, strangers }) => free(state, { kind: "tellEnded", cause, strangers }),
+    workerDied: (state, { cause, strangers }) => free(state, { kind: "tellEnded", worker: state.holding.worker, cause, strangers }),
     ownerDied: (state) => free(state, { kind: "dismissWorker", worker: state.holding.worker }),
   },
   taken: {

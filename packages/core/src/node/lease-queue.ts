@@ -20,8 +20,8 @@ export interface LeaseOwners {
   /** An owner waits while others have what it needs. */
   starved(ownerId: string): void;
   askBack(lease: Lease): void;
-  /** Its worker died, with work of so many others. */
-  ended(lease: Lease, cause: DeathCause, strangers: number): void;
+  /** Its worker died, with work of so many others. @returns settles when the owner knows, or is gone itself */
+  ended(lease: Lease, cause: DeathCause, strangers: number): Promise<void>;
 }
 
 /** How long a request that can never be served waits before it fails. */
@@ -220,7 +220,7 @@ export class LeaseQueue {
         this.#freeClaims(effect.holding);
         break;
       case "tellEnded":
-        this.#owners.ended(lease, effect.cause, effect.strangers);
+        effect.worker.told.push(this.#owners.ended(lease, effect.cause, effect.strangers));
         break;
       case "discardWorker":
         void this.#pool.leave(effect.worker, { by: "node" });

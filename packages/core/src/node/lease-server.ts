@@ -109,8 +109,12 @@ export class LeaseServer implements LeaseOwners {
 
   // -- what owners are told ---------------------------------------------------------------------------------------
 
-  ended({ leaseId, request }: Lease, cause: DeathCause, strangers: number): void {
-    this.#deps.members.connectionOf(request.ownerId)?.client(leaseEvents).leaseEnded({ leaseId, cause, strangers });
+  async ended({ leaseId, request }: Lease, cause: DeathCause, strangers: number): Promise<void> {
+    try {
+      await this.#deps.members.connectionOf(request.ownerId)?.client(leaseEvents).leaseEnded({ leaseId, cause, strangers });
+    } catch {
+      // The owner is gone as well.
+    }
   }
 
   askBack({ leaseId, request }: Lease): void {

@@ -40,6 +40,8 @@ export class PoolWorker {
   ownsShared = false;
   /** Of a process that leaves: settles when it has said whether others use what it owns. */
   answer: Promise<void> = Promise.resolve();
+  /** Owners of its leases that are being told of its death: until they know, they may write to its claim words. */
+  readonly told: Promise<void>[] = [];
   /** Settles when the process is gone. */
   readonly #gone = Promise.withResolvers<void>();
 

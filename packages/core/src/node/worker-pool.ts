@@ -247,8 +247,8 @@ export class WorkerPool {
   #bury(worker: PoolWorker, cause: DeathCause): void {
     worker.registration?.cancel();
     this.#workers.delete(worker.workerId);
-    this.#words.release(worker.claimOffset, CLAIMS_PER_WORKER);
     this.#events.died(worker, cause);
+    void Promise.all(worker.told).then(() => this.#words.release(worker.claimOffset, CLAIMS_PER_WORKER));
     this.returnSlot(worker.arenaSlot);
     worker.markGone();
   }

@@ -181,7 +181,10 @@ export class ClusterLink {
     this.control = controlConnection.client(controlService);
     node.serve(leaseEvents, {
       recallLease: ({ leaseId }) => listener.leaseRecalled(leaseId),
-      leaseEnded: ({ leaseId, cause, strangers }) => listener.leaseEnded(leaseId, cause, strangers ?? 0),
+      leaseEnded: ({ leaseId, cause, strangers }) => {
+        listener.leaseEnded(leaseId, cause, strangers ?? 0);
+        return {};
+      },
     });
     node.serve(storeEvents, {
       ownerGone: ({ ownerId }) => listener.ownerGone(ownerId).then(() => ({})),

@@ -18,4 +18,5 @@ export const failedSeeds: readonly (readonly [seed: number, found: string])[] = 
   [443792732, "with a full disk and nothing left to write to it the store looked for victims without end"],
   [444031295, "a result that could not be stored stayed in the store's list when its owner had been told"],
   [451330409, "what the node kept of a task that had been tried twice was freed as the rest of the first try"],
+  [451899015, "an owner that had not heard of a worker's death wrote to claim words that were lent again, and a call ran twice"],
 ];

@@ -131,7 +131,7 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
 
   /** How many more calls may be pushed now. */
   get room(): number {
-    if (!this.isReady || this.isClosing || this.isLost) return 0;
+    if (!this.isReady || this.isClosing || this.isLost || this.deathCause !== undefined) return 0;
     return this.#estimate.depth(this.#slots.length) - this.inFlight;
   }
 
