@@ -309,8 +309,8 @@ export class WorkerRuntime {
     const borrowerId = this.cluster.self.workerId;
     return {
       freeStored: (objectId) => store.free(objectId),
-      addBorrows: async (owner, sequences) =>
-        (await this.#owners.ask(owner, (client) => client.addBorrower({ borrowerId, sequences }))).unknown,
+      addBorrows: async (owner, held) =>
+        (await this.#owners.ask(owner, (client) => client.addBorrower({ borrowerId, sequences: held() }))).unknown,
       keepOrphans: async (ownerId, ids) =>
         new Map((await this.cluster.store.keepOrphans({ ownerId, ids })).kept.map(({ id, bytes }) => [id, bytes])),
       dropOrphans: (ids) => {

@@ -8,8 +8,12 @@ import type { OwnerAddress } from "../../messages/common.ts";
 import { type EntryTable, ObjectEntry, objectState, type StoredAt } from "./object-entry.ts";
 
 export interface BorrowEffects {
-  /** Tells an owner that this process borrows; resolves when the owner has noted it. Unknown ones are returned. */
-  addBorrows(owner: OwnerAddress, sequences: readonly number[]): Promise<readonly number[]>;
+  /**
+   * Tells an owner that this process borrows; resolves when the owner has noted it. Unknown ones are returned.
+   *
+   * @param held asked each time that it is told: the connection may be lost, and a ref be dropped meanwhile
+   */
+  addBorrows(owner: OwnerAddress, held: () => readonly number[]): Promise<readonly number[]>;
   removeBorrows(owner: OwnerAddress, sequences: readonly number[]): void;
   /** Asks the node to keep objects whose owner is gone. @returns bytes of those that it has, by id */
   keepOrphans(ownerId: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>>;
@@ -75,10 +79,10 @@ export class Borrows {
 
   async #registerAt(owner: OwnerAddress, entries: readonly ObjectEntry[]): Promise<void> {
     this.#flushRemovals();
-    const sequences = entries.map(({ sequence }) => sequence);
+    const held = () => entries.filter(({ gone }) => !gone).map(({ sequence }) => sequence);
     let unknown: ReadonlySet<number>;
     try {
-      unknown = new Set(await this.#effects.addBorrows(owner, sequences));
+      unknown = new Set(await this.#effects.addBorrows(owner, held));
     } catch {
       // The owner cannot be reached: whoever waits for its objects must hear so.
       return this.ownerDied(owner.workerId);

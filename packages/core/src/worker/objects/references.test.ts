@@ -18,6 +18,7 @@ function newProcess(workerId: string) {
   const hooks = new RuntimeValueHooks(table);
   const said: string[] = [];
   const withNode = new Set<string>();
+  const tellAgain: (() => void)[] = [];
   const registered = Promise.withResolvers<readonly number[]>();
   const unused = (): never => {
     throw new Error("not in this test");
@@ -27,8 +28,10 @@ function newProcess(workerId: string) {
   table.connect(
     {
       freeStored: (objectId) => void said.push(`free ${objectId.slice(-2)}`),
-      addBorrows: (owner, sequences) => {
-        said.push(`add ${owner.workerId} ${sequences.join(",")}`);
+      addBorrows: (owner, held) => {
+        const tell = () => void said.push(`add ${owner.workerId} ${held().join(",")}`);
+        tell();
+        tellAgain.push(tell);
         return registered.promise;
       },
       keepOrphans: async (_ownerId, ids) => {
@@ -43,7 +46,7 @@ function newProcess(workerId: string) {
     },
     reader,
   );
-  return { clock, table, hooks, reader, said, registered, withNode };
+  return { clock, table, hooks, reader, said, tellAgain, registered, withNode };
 }
 
 /** A value of ours, with a handle, that holds a stored one of ours: number 1. */
@@ -122,6 +125,21 @@ test("references: a borrowed value is held until the owners of the refs in it kn
   await reading;
   clock.advance(0);
   assert.deepEqual(said, ["add b 7", "remove c 3"]);
+});
+
+test("references: an owner that is told of a borrow again hears nothing of what was dropped meanwhile", () => {
+  const { table, said, tellAgain } = newProcess("a");
+  const fresh: ObjectEntry[] = [];
+  const [kept, dropped] = [1, 2].map((sequence) => table.resolve({ owner: { workerId: "b", address: "w-b" }, sequence }, fresh));
+  assert.ok(kept !== undefined && dropped !== undefined);
+  table.hold(kept);
+  table.hold(dropped);
+  void table.borrows.register(fresh);
+
+  table.dropHold(dropped);
+  for (const tell of tellAgain) tell();
+
+  assert.deepEqual(said, ["add b 1,2", "add b 1"]);
 });
 
 test("references: what a borrower says after a lost connection replaces all that was known of it", () => {
