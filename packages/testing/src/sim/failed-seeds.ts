@@ -20,4 +20,5 @@ export const failedSeeds: readonly (readonly [seed: number, found: string])[] = 
   [451330409, "what the node kept of a task that had been tried twice was freed as the rest of the first try"],
   [451899015, "an owner that had not heard of a worker's death wrote to claim words that were lent again, and a call ran twice"],
   [451894312, "a borrow that was told again after a lost connection named what had been dropped meanwhile"],
+  [451894675, "word that there was no place for an item stayed in the store when its stream had been left"],
 ];

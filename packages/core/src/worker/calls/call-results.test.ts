@@ -175,3 +175,38 @@ test("results: what comes after a call was cancelled gives back what it holds, e
   assert.deepEqual(taken, [8, 9]);
   assert.deepEqual(freed, [2]);
 });
+
+test("results: an item that nobody wants any more goes from the store, and so does word that there was no place for it", () => {
+  for (const [status, code] of [
+    [resultStatus.stored, undefined],
+    [resultStatus.failure, "OUT_OF_DISK"],
+  ] as const) {
+    const { results, call, freed } = newOwner(1);
+    call.stream = new StreamState();
+    call.stream.received = 2;
+    call.stream.stopped = true;
+    const payload = Buffer.from(code === undefined ? new Uint8Array(8) : packPlain([code, {}]));
+
+    results.item(call, 1, status, payload, 0, payload.length, origin);
+    assert.deepEqual(freed, [], "what was delivered is its reader's");
+    results.item(call, 2, status, payload, 0, payload.length, origin);
+
+    assert.deepEqual(freed, [1 + 1 + 2]);
+  }
+});
+
+test("results: what is told of a call after it was cancelled, that there was no place for its result, is not kept", () => {
+  for (const [code, count, expected] of [
+    ["OUT_OF_DISK", 1, [1]],
+    ["UNSERIALIZABLE", 1, []],
+    ["UNSERIALIZABLE", 2, [1, 2]], // One of them may have been stored before the other could not be sent.
+  ] as const) {
+    const { results, call, freed } = newOwner(count);
+    results.fail(call, { code: "TASK_CANCELLED", facts: {} });
+    const failure = Buffer.from(packPlain([code, {}]));
+
+    results.complete(call, resultStatus.failure, failure, 0, failure.length, origin);
+
+    assert.deepEqual(freed, expected);
+  }
+});

@@ -18,7 +18,7 @@ export interface ResultOrigin {
 /** Items of a stream that may be in the store while the word of them is lost: those that fit the wire at a time. */
 const MAX_UNREPORTED_ITEMS = 32;
 
-/** What a large result ends with for which there was no place. */
+/** What a large result ends with for which there was no place: the store says so to whoever asks, until its owner frees it. */
 const NOT_STORED: ReadonlySet<string> = new Set<CallFailure["code"]>(["STORE_FULL", "OUT_OF_DISK", "OBJECT_LOST"]);
 
 export class CallResults {
@@ -53,9 +53,7 @@ export class CallResults {
     else if (kind === resultStatus.returns) this.#settleReturns(call, bytes, start, end, origin);
     else if (call.returns !== undefined) for (const entry of call.returns) this.#settleEntry(entry, status, bytes, start, end, origin);
     else this.#settleEntry(call.entry, status, bytes, start, end, origin);
-    // Of several results, some may have been stored before another could not be sent.
-    const isPartial = kind === resultStatus.failure && call.returns !== undefined;
-    if (call.attempt > 0 || isPartial) this.freeUnreported(call);
+    if (call.attempt > 0 || isPartial(call, status)) this.freeUnreported(call);
     if (call.entry.state >= objectState.error && !isAwaited) this.#failedUnseen(call);
     this.#release(call, false);
   }
@@ -102,7 +100,7 @@ export class CallResults {
   item(call: Call, index: number, status: number, bytes: Buffer, start: number, end: number, origin: ResultOrigin): void {
     const { stream } = call;
     if (stream === undefined || call.isSettled || stream.stopped || index < stream.received) {
-      this.#discardItem(call, index, status, bytes, start, origin);
+      this.#discardItem(call, index, status, bytes, start, end, origin);
       // An attempt begins again at the first item and knows of no credit: what its consumer took was told to an earlier one.
       if (index === 0 && stream !== undefined && stream.consumed > 0) call.holder?.streamCredit?.(call, stream.consumed);
       return;
@@ -144,7 +142,6 @@ export class CallResults {
         return;
       default: {
         const failure = readFailure(bytes, start, end);
-        // The store tells whoever asks for it until its owner, who has now been told, frees it.
         if (NOT_STORED.has(failure.code)) this.#freeStored(this.#table.idOf(entry));
         if (!entry.isSettled) entry.settle(objectState.failure, failure);
       }
@@ -190,10 +187,10 @@ export class CallResults {
   }
 
   /** An item that was delivered before a retry began anew, or that nobody wants any more. */
-  #discardItem(call: Call, index: number, status: number, bytes: Buffer, start: number, origin: ResultOrigin): void {
+  #discardItem(call: Call, index: number, status: number, bytes: Buffer, start: number, end: number, origin: ResultOrigin): void {
     if ((status & HAS_REFS) !== 0) this.#discardRefs(bytes, start, origin);
     const wasDelivered = index < (call.stream?.received ?? 0);
-    if ((status & ~HAS_REFS) === resultStatus.stored && !wasDelivered) this.#freeStored(this.#table.idAt(call.sequence + 1 + index));
+    if (isKnownToStore(status, bytes, start, end) && !wasDelivered) this.#freeStored(this.#table.idAt(call.sequence + 1 + index));
   }
 
   /** @returns where the rest begins */
@@ -208,7 +205,8 @@ export class CallResults {
   #discard(call: Call, status: number, bytes: Buffer, start: number, end: number, origin: ResultOrigin): void {
     for (const handover of handoversIn(status, bytes, start, end)) origin.refsTaken(handover);
     const kind = status & ~HAS_REFS;
-    if (kind === resultStatus.stored && call.stream === undefined) this.#freeStored(this.#table.idOf(call.entry));
+    const isWithStore = isKnownToStore(status, bytes, start, end) || isPartial(call, status);
+    if (isWithStore && call.stream === undefined) this.freeUnreported(call);
     if (kind !== resultStatus.returns) return;
     let at = start;
     for (const entry of call.returns ?? []) {
@@ -236,6 +234,17 @@ export class CallResults {
     call.target?.callSettled();
     this.#onSettled(call, isUnfinished);
   }
+}
+
+/** The store has the result, or says why it could not have it. */
+function isKnownToStore(status: number, bytes: Buffer, start: number, end: number): boolean {
+  const kind = status & ~HAS_REFS;
+  return kind === resultStatus.stored || (kind === resultStatus.failure && NOT_STORED.has(readFailure(bytes, start, end).code));
+}
+
+/** Of several results, some may have been stored before another could not be sent. */
+function isPartial(call: Call, status: number): boolean {
+  return status === resultStatus.failure && call.returns !== undefined;
 }
 
 function readFailure(bytes: Buffer, start: number, end: number): CallFailure {
