@@ -81,6 +81,16 @@ test("lease machine: what is taken from an owner that does not answer keeps its 
   }
 });
 
+test("lease machine: whoever had a lease that was taken hears of its worker's death as well", () => {
+  const { state, last } = lease(found, { kind: "taken", discard: true }, { kind: "workerDied", cause, strangers: 0 });
+
+  assert.equal(state.kind, "ended");
+  assert.deepEqual(last, [
+    { kind: "freeClaims", holding },
+    { kind: "tellEnded", worker, cause, strangers: 0 },
+  ]);
+});
+
 test("lease machine: what shrank gives back what it has left", () => {
   const grant = { resources: {}, devices: {} };
 

@@ -140,6 +140,9 @@ export const leaseTable: Table<LeaseState, LeaseEvent, LeaseEffect> = {
     blocked: "ignore", // Said before it was taken.
     unblocked: "ignore",
     taken: "ignore", // Its worker was asked twice.
+    // Nothing ran for its owner, who may go on writing to the words, and waits for what it sent, until it knows.
+    workerDied: ({ holding }, { cause, strangers }) =>
+      to({ kind: "ended" }, { kind: "freeClaims", holding }, { kind: "tellEnded", worker: holding.worker, cause, strangers }),
     ownerDied: freeClaims,
   },
   // It is known no more: what arrives late finds nothing.

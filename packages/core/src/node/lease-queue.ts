@@ -137,7 +137,8 @@ export class LeaseQueue {
 
   workerDied(worker: PoolWorker, cause: DeathCause): void {
     const leases = [...worker.leaseIds].flatMap((leaseId) => this.#granted.get(leaseId) ?? []);
-    for (const { leaseId, request } of leases) {
+    const taken = [...this.#taken.values()].filter(({ state }) => state.kind === "taken" && state.holding.worker === worker);
+    for (const { leaseId, request } of [...leases, ...taken]) {
       const others = leases.filter((other) => other.request.ownerId !== request.ownerId);
       this.#tell(leaseId, { kind: "workerDied", cause, strangers: worker.actorIds.size + others.length });
     }

@@ -21,4 +21,5 @@ export const failedSeeds: readonly (readonly [seed: number, found: string])[] = 
   [451899015, "an owner that had not heard of a worker's death wrote to claim words that were lent again, and a call ran twice"],
   [451894312, "a borrow that was told again after a lost connection named what had been dropped meanwhile"],
   [451894675, "word that there was no place for an item stayed in the store when its stream had been left"],
+  [452979042, "an owner whose lease was taken back did not hear of its worker's death, and lost a call that nobody had begun"],
 ];
