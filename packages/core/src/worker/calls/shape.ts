@@ -39,7 +39,7 @@ export class Shape {
 
   /** How many more calls a lease may take. Behind one that may kill the process, the result of the one before could be lost. */
   roomOn(lease: LeaseChannel): number {
-    return this.isAlone ? 1 - lease.inFlight : lease.room;
+    return this.isAlone ? Math.min(lease.room, 1 - lease.inFlight) : lease.room;
   }
 
   /** Leases that its calls could use, with those that it has or has asked for. */

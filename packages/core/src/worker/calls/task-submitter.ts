@@ -187,7 +187,8 @@ export class TaskSubmitter {
     shape.reaching.set(leaseId, { pid: reply.pid as number, sinceMs: this.#clock.nowMs() });
     const link = await reachWorker(this.#clock, this.#calls.link(reply.address as string), isShared);
     shape.reaching.delete(leaseId);
-    shape.requests.delete(leaseId);
+    // The node has said meanwhile that the worker is dead.
+    if (!shape.requests.delete(leaseId)) return;
     if (link === undefined) {
       // Its node sees of what it died, if it did. Ask for another.
       this.#calls.return(leaseId, true);
@@ -321,14 +322,21 @@ export class TaskSubmitter {
 
   // -- when a worker dies -----------------------------------------------------------------------------------------
 
-  /** The node says why the worker of a lease is gone, and how many that are not ours went with it. */
+  /**
+   * The node says why the worker of a lease is gone, and how many that are not ours went with it. Its claim words are lent
+   * again as soon as we have heard: nothing is pushed there any more, and what they say of what has not begun counts now.
+   */
   leaseEnded(leaseId: string, cause: DeathCause, strangers: number): void {
     const lease = this.#byLease.get(leaseId);
-    if (lease === undefined) return;
+    if (lease === undefined) {
+      for (const shape of this.#shapes.values()) if (shape.requests.delete(leaseId)) this.#schedule(shape);
+      return;
+    }
     lease.deathCause = cause;
     lease.strangers = strangers;
     this.#deaths.told(lease);
-    // Results may still be in the connection's buffer: the calls are sorted out when it has closed.
+    // Results of what it had begun may still be in the connection's buffer: that is sorted out when it has closed.
+    this.recallLease(leaseId);
   }
 
   async #sortOut(shape: Shape, lease: LeaseChannel): Promise<void> {
