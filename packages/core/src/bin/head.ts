@@ -16,7 +16,6 @@ import { deviceVariablesOf } from "../node/accelerators/device-variables.ts";
 import { detectAccelerators } from "../node/accelerators/detect-accelerators.ts";
 import { readCapacity } from "../node/capacity.ts";
 import { KernelKills } from "../node/kernel-kills.ts";
-import type { HostProbe } from "../node/host-probe.ts";
 import type { Victim } from "../node/kill-policy.ts";
 import { oomKillCounter } from "../node/memory-cgroup.ts";
 import { memoryLoop } from "../node/memory-loop.ts";
@@ -31,6 +30,7 @@ import { RealWorkerLauncher } from "../node/real-worker-launcher.ts";
 import { RealWorkerSpawner } from "../node/real-worker-spawner.ts";
 import { DirectoryDisk } from "../store/disk.ts";
 import { dieWithParent } from "../store/posix.ts";
+import { PretouchLoop } from "../store/pretouch-loop.ts";
 import { SharedArena } from "../store/shared-arena.ts";
 import { StoreServer } from "../store/store-server.ts";
 import { Endpoint } from "../wire/endpoint.ts";
@@ -51,7 +51,10 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
   const arena = SharedArena.create({ capacityBytes, slot: 1, directory: session.path });
   const spillDirectory = makeSpillDirectory(options.spillDirectory, session.path);
   const askToCollect = (): void => node.askForRoom();
-  const store = new StoreServer({ arena, disk: new DirectoryDisk(spillDirectory), clock }, { askToCollect });
+  const memory = new MemoryReader(probe);
+  const pretouch = new PretouchLoop({ memory: arena, clock, availableBytes: () => availableBytes(memory) });
+  const onStored = (): void => pretouch.noteUse();
+  const store = new StoreServer({ arena, disk: new DirectoryDisk(spillDirectory), clock }, { askToCollect, onStored });
   const found = await detectAccelerators(probe);
   const { total, devices } = nodeResources({ ...options.resources, objectStoreMemory: capacityBytes }, capacity, found);
   const address = session.socketPath("head");
@@ -109,7 +112,7 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
       if (peerAddress !== address) connection.onClosed(() => session.removeSocket(peerAddress));
     },
   });
-  watchMemory({ node, clock, probe, kernelKills, killAbove: options.memoryKillAbove });
+  watchMemory({ node, clock, reader: memory, kernelKills, killAbove: options.memoryKillAbove });
   node.prestart(options.prestart ?? capacity.cpus, options.launch.execArgv, options.launch.cwd, early?.workerId);
   await endpoint.listen();
   await node.joinControl(endpoint, address);
@@ -123,8 +126,7 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
 }
 
 /** Ends workers before the kernel would choose whom, and keeps its counter of such deaths fresh. */
-function watchMemory({ node, clock, probe, kernelKills, killAbove }: MemoryWatch): void {
-  const reader = new MemoryReader(probe);
+function watchMemory({ node, clock, reader, kernelKills, killAbove }: MemoryWatch): void {
   const memory = {
     read: () => {
       kernelKills.sample();
@@ -143,9 +145,15 @@ function watchMemory({ node, clock, probe, kernelKills, killAbove }: MemoryWatch
 interface MemoryWatch {
   readonly node: NodeServer;
   readonly clock: Clock;
-  readonly probe: HostProbe;
+  readonly reader: MemoryReader;
   readonly kernelKills: KernelKills;
   readonly killAbove: number | undefined;
+}
+
+/** Nothing where the system does not tell: then nothing is touched ahead. */
+function availableBytes(reader: MemoryReader): number {
+  const memory = reader.read();
+  return memory === undefined ? 0 : memory.totalBytes - memory.usedBytes;
 }
 
 /** Level by level: `recursive` never returns where the system says of a parent that is there that it is not, as under /proc. */

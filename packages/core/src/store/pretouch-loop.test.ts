@@ -54,6 +54,21 @@ test("pretouch: never more than 256 MiB ahead, and nothing when memory is short"
   assert.deepEqual(await short.run(20), []);
 });
 
+test("pretouch: whoever stores all the time does not put it off, and is looked at less often while nothing is missing", async () => {
+  const { loop, blocks, run } = start(10_000);
+  blocks.take(100, 2);
+  loop.noteUse();
+  await run(15);
+  loop.noteUse();
+  assert.deepEqual(await run(5), ["touch 100+100"]);
+
+  blocks.take(150, 2);
+  loop.noteUse();
+  assert.deepEqual(await run(20), []);
+  loop.noteUse();
+  assert.deepEqual(await run(230), ["touch 250+250"]);
+});
+
 test("pretouch: after half a minute without use, what is free goes back, and what is used stays", async () => {
   const { loop, blocks, run } = start(1000);
   blocks.take(100, 2);

@@ -32,6 +32,8 @@ const STEP_BLOCKS = (16 * MiB) / BLOCK_BYTES;
 const KEEP_AVAILABLE_BYTES = 1024 * MiB;
 /** After use begins: a burst is seen as one. */
 const GATHER_MS = 20;
+/** While nothing is missing, however much is stored: looking costs a pass over the table of blocks. */
+const CONTENT_MS = 250;
 const IDLE_MS = 30_000;
 
 export class PretouchLoop {
@@ -40,6 +42,8 @@ export class PretouchLoop {
   readonly #touched: Uint8Array;
   #lastUseMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
+  #dueMs = Number.POSITIVE_INFINITY;
+  #wasContent = false;
   #isStepping = false;
   #isClosed = false;
   /** The system refused once: older kernels always do. */
@@ -52,10 +56,12 @@ export class PretouchLoop {
 
   /** Something was stored. */
   noteUse(): void {
-    this.#lastUseMs = this.#deps.clock.nowMs();
+    const nowMs = this.#deps.clock.nowMs();
+    this.#lastUseMs = nowMs;
     if (this.#isStepping || this.#isClosed) return;
-    // A timer for idleness may be far off.
-    this.#schedule(GATHER_MS);
+    const delayMs = this.#wasContent ? CONTENT_MS : GATHER_MS;
+    // A timer for idleness may be far off; a near one must not be put off by each use.
+    if (this.#dueMs > nowMs + delayMs) this.#schedule(delayMs);
   }
 
   close(): void {
@@ -69,11 +75,13 @@ export class PretouchLoop {
 
   #schedule(delayMs: number): void {
     this.#timer?.cancel();
+    this.#dueMs = this.#deps.clock.nowMs() + delayMs;
     this.#timer = this.#deps.clock.after(delayMs, () => void this.#step());
   }
 
   async #step(): Promise<void> {
     this.#isStepping = true;
+    this.#dueMs = Number.POSITIVE_INFINITY;
     const nextMs = await this.#stepOnce();
     this.#isStepping = false;
     if (nextMs !== undefined && !this.#isClosed) this.#schedule(nextMs);
@@ -88,6 +96,7 @@ export class PretouchLoop {
     if (idleMs >= IDLE_MS) return this.#giveBackOnce(used);
 
     const run = this.#cannot || availableBytes() < KEEP_AVAILABLE_BYTES ? undefined : runToTouch(used, this.#touched);
+    this.#wasContent = run === undefined;
     if (run === undefined) return IDLE_MS - idleMs;
     this.#cannot = !(await memory.populate(run.first, run.count));
     if (!this.#cannot) this.#touched.fill(1, run.first, run.first + run.count);
