@@ -3,7 +3,7 @@ import { RaiaError } from "../base/errors.ts";
 import type { Labels } from "../base/labels.ts";
 import type { ResourceOptions } from "../base/resources.ts";
 import { currentRuntime, setProcessRuntime } from "../worker/current-runtime.ts";
-import type { EndCode } from "../worker/calls/call.ts";
+import type { EndCode } from "../worker/objects/object-entry.ts";
 import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { checkEnvironment } from "./environment.ts";
 import type { RuntimeEnvOptions } from "./option-types.ts";

@@ -35,7 +35,8 @@ export function installRemoteValues(runtime: WorkerRuntime): void {
   });
   runtime.hooks.addCodec("actor", {
     replace(handle, scope, hooks) {
-      const { client, shape, scope: counted, registered, uncertainName } = recordOf(handle);
+      const { runtime: maker, client, shape, scope: counted, registered, uncertainName } = recordOf(handle);
+      maker.cluster.checkStays("sending an actor handle");
       if (counted !== undefined) scope.entries.push(counted);
       // The receiver asks by the name; that there is none is then its error, as it is ours.
       if (uncertainName !== undefined) scope.exports.push(registered.then(nothing, nothing));

@@ -75,7 +75,10 @@ export const errorCatalogue = {
     "The cluster that this program was in is gone, and what it held with it",
     "call init() to join or start another, and begin again",
   ],
-  SHUTTING_DOWN: ["Raia is shutting down", "submit no more work after shutdown()"],
+  SHUTTING_DOWN: [
+    "Raia was shut down in this program",
+    "submit no more work after shutdown(); after another init(), make refs and actors anew",
+  ],
   SESSION_DIRECTORY: ["The session directory cannot be used", "set RAIA_TMPDIR to a short, private, writable directory"],
   CONTROL_STORE_FAILED: [
     "The control plane could not write its tables",

@@ -14,7 +14,7 @@ import type { Identity } from "../wire/greeting.ts";
 import type { Endpoint } from "../wire/endpoint.ts";
 import type { Infer } from "../wire/schema.ts";
 import type { Client, Handlers } from "../wire/service.ts";
-import type { EndCode } from "./calls/call.ts";
+import type { EndCode } from "./objects/object-entry.ts";
 import { currentContext } from "./task-context.ts";
 
 export type Registered = Infer<typeof ProcessRegistered>;

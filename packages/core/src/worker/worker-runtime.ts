@@ -9,7 +9,6 @@ import { Spinner } from "../base/spinner.ts";
 import type { WorkerDemand } from "../messages/common.ts";
 import { ownerService } from "../messages/owners.ts";
 import { readError, reviveError } from "../values/error-codec.ts";
-import type { EndCode } from "./calls/call.ts";
 import type { Connection } from "../wire/connection.ts";
 import { Endpoint } from "../wire/endpoint.ts";
 import { ActorDirectory } from "./calls/actor-directory.ts";
@@ -28,7 +27,7 @@ import { HostServer } from "./execution/host-server.ts";
 import { Bequests } from "./ownership/bequests.ts";
 import { ObjectExplainer } from "./ownership/object-explainer.ts";
 import { type Failure, ObjectReader } from "./objects/object-reader.ts";
-import { objectState } from "./objects/object-entry.ts";
+import { type EndCode, objectState } from "./objects/object-entry.ts";
 import { ObjectWriter } from "./objects/object-writer.ts";
 import { OwnerClient } from "./ownership/owner-client.ts";
 import { OwnerServer } from "./ownership/owner-server.ts";
@@ -208,6 +207,7 @@ export class WorkerRuntime {
   async shutdown(code: EndCode = "SHUTTING_DOWN"): Promise<void> {
     if (this.cluster.isLeaving) return;
     this.cluster.leave(code);
+    this.table.ended = code;
     this.#submitter.shutdown(code);
     this.actors.shutdown(code);
     await this.cluster.finishJob(() => this.#reporter.flush());

@@ -3,7 +3,7 @@ import { RaiaError } from "../../base/errors.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { ActorSpec as ActorSpecType, ActorView } from "../../messages/control.ts";
 import type { Infer } from "../../wire/schema.ts";
-import type { EndCode } from "./call.ts";
+import type { EndCode } from "../objects/object-entry.ts";
 import { ActorCallLimits } from "./actor-call-limits.ts";
 import { ActorClient } from "./actor-client.ts";
 import type { ArgumentWriter, EncodedArguments } from "./call-arguments.ts";

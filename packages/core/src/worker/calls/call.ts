@@ -175,9 +175,6 @@ export class Call {
   }
 }
 
-/** Why nothing more is done here: the program leaves, or what it was in is gone. */
-export type EndCode = "SHUTTING_DOWN" | "CLUSTER_LOST";
-
 export interface CallFailure {
   readonly code: ErrorCode;
   readonly facts: Facts;

@@ -35,10 +35,15 @@ export interface Waiter {
   settled(entry: ObjectEntry): void;
 }
 
+/** Why nothing more is done here: the program leaves, or what it was in is gone. */
+export type EndCode = "SHUTTING_DOWN" | "CLUSTER_LOST";
+
 /** The references of the process that an entry belongs to, as far as whoever has an entry asks them. */
 export interface EntryTable {
   readonly self: OwnerAddress;
   readonly reader: EntryReader;
+  /** Once this process has left the cluster: no entry of the table means anything to the next one. */
+  readonly ended: EndCode | undefined;
   idOf(entry: ObjectEntry): string;
   dropHandle(entry: ObjectEntry): void;
   holdForHandover(entries: readonly ObjectEntry[]): void;

@@ -29,12 +29,19 @@ export class ObjectRef<T = unknown> {
     this.#entry = entry;
   }
 
-  /** The entry behind a ref. @throws {RaiaError} INVALID_ARGUMENT when it is no ref, OBJECT_FREED when it was released */
+  /**
+   * The entry behind a ref.
+   *
+   * @throws {RaiaError} INVALID_ARGUMENT when it is no ref, OBJECT_FREED when it was released, SHUTTING_DOWN or CLUSTER_LOST
+   * when it is of a cluster that this process has left
+   */
   static entryOf(ref: unknown): ObjectEntry {
     if (typeof ref !== "object" || ref === null || !(#entry in ref)) {
       throw new RaiaError("INVALID_ARGUMENT", { expected: "an ObjectRef", got: kindOf(ref, "ref") });
     }
     if (ref.#entry === undefined) throw new RaiaError("OBJECT_FREED", { reason: "this ref was released" });
+    const { ended } = ref.#entry.table;
+    if (ended !== undefined) throw new RaiaError(ended, { reason: "this ref is of a cluster that this process has left", object: ref.id });
     return ref.#entry;
   }
 
@@ -48,7 +55,7 @@ export class ObjectRef<T = unknown> {
 
   /** 56 hex characters, unique in the cluster. */
   get id(): string {
-    const entry = ObjectRef.entryOf(this);
+    const entry = this.#entry ?? ObjectRef.entryOf(this);
     return objectIdOf(entry.owner?.workerId ?? entry.table.self.workerId, entry.sequence);
   }
 

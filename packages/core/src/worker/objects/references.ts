@@ -11,7 +11,7 @@ import { objectIdOf } from "../../base/ids.ts";
 import type { OwnerAddress, RefAddress } from "../../messages/common.ts";
 import { IdleCollector } from "./idle-collector.ts";
 import { type BorrowEffects, Borrows } from "./borrows.ts";
-import { type EntryReader, type EntryTable, ObjectEntry, objectState } from "./object-entry.ts";
+import { type EndCode, type EntryReader, type EntryTable, ObjectEntry, objectState } from "./object-entry.ts";
 import { ObjectRef } from "./object-ref.ts";
 import { UnseenFailures } from "./unseen-failures.ts";
 
@@ -44,6 +44,7 @@ export class ReferenceTable implements EntryTable {
   #nextSequence = 1;
   #first: ObjectEntry | undefined;
   #toldShared = false;
+  ended: EndCode | undefined;
   /** Objects that this process owns and somebody still needs. */
   ownedCount = 0;
 
