@@ -61,6 +61,29 @@ describe("streams", () => {
     await assert.rejects(get(stream.completed()), { code: "TASK_CANCELLED" });
   });
 
+  test("one that is left while its actor runs it is not sent to the next incarnation", async () => {
+    const log = cluster.path("log");
+    class Source {
+      async *endless(path: string) {
+        note(path, "began");
+        yield 1;
+        await new Promise(() => {});
+      }
+      pid(): number {
+        return process.pid;
+      }
+    }
+    const source = remote(Source).options({ maxRestarts: 1, maxTaskRetries: -1, maxConcurrency: 2 }).remote();
+    const stream = source.endless.remote(log);
+    await stream.next();
+    const pid = await get(source.pid.remote());
+    await stream.return();
+    process.kill(pid, "SIGKILL");
+    assert.notEqual(await get(source.pid.remote()), pid);
+    assert.deepEqual(notes(log), ["began"]);
+    await assert.rejects(get(stream.completed()), { code: "TASK_CANCELLED" });
+  });
+
   test("items arrive while the producer runs", async () => {
     const go = cluster.path("go");
     const stream = remote(async function* (path: string) {

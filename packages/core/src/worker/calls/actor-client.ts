@@ -157,7 +157,9 @@ export class ActorClient implements CallSlotHolder, CallTarget {
       if (call === undefined || (!call.isSettled && !this.#channel?.canPush)) return;
       if (!call.isSettled) {
         const failed = call.dependencies?.find(({ entry }) => entry.state >= objectState.error);
-        if (failed !== undefined) this.#deps.results.failLike(call, failed.entry);
+        // A stream that its consumer has left: nobody would stop what ran now.
+        if (call.stream?.stopped === true) this.#deps.results.fail(call, { code: "TASK_CANCELLED", facts: { task: call.template.name } });
+        else if (failed !== undefined) this.#deps.results.failLike(call, failed.entry);
         else if (call.dependencies?.some(({ entry }) => !entry.isSettled)) return;
         else this.#channel?.push(call);
       }
