@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { testCluster } from "@raia/testing/fixtures/cluster";
+import { eventually } from "@raia/testing/fixtures/eventually";
 import { note, notes, raise, whenNoted, whenRaised } from "@raia/testing/fixtures/signals";
-import { cancel, get, map, type ObjectRef, remote, runtimeContext } from "../../src/index.ts";
+import { cancel, explain, get, map, type ObjectRef, remote, runtimeContext } from "../../src/index.ts";
 
 const cluster = testCluster();
 
@@ -59,6 +60,33 @@ describe("streams", () => {
     await get([1, 2, 3].map((x) => remote((y: number) => y).remote(x)));
     assert.deepEqual(notes(log), []);
     await assert.rejects(get(stream.completed()), { code: "TASK_CANCELLED" });
+  });
+
+  test("one that is left while it waits behind another at its worker never runs", async () => {
+    const [log, begun, go] = [cluster.path("log"), cluster.path("begun"), cluster.path("go")];
+    // What is known to be short is pushed behind others.
+    const short = remote((x: number) => x);
+    await get(Array.from({ length: 200 }, (_, x) => short.remote(x)));
+    const block = remote(async (own: string, path: string) => {
+      note(own, "");
+      await whenRaised(path);
+    });
+    const blockers = [1, 2].map(() => block.remote(begun, go));
+    await whenNoted(begun, 2);
+    const endless = remote(
+      function* (path: string) {
+        note(path, "began");
+        for (let item = 0; ; item++) yield item;
+      },
+      { generatorBackpressure: 4 },
+    );
+    const stream = endless.remote(log);
+    assert.ok(await eventually(async () => (await explain(stream.completed())).state === "assigned", 5000));
+    await stream.return();
+    raise(go);
+    await get(blockers);
+    await assert.rejects(get(stream.completed(), { timeoutMs: 5000 }), { code: "TASK_CANCELLED" });
+    assert.deepEqual(notes(log), []);
   });
 
   test("one that is left while its actor runs it is not sent to the next incarnation", async () => {

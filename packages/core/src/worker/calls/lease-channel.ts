@@ -266,7 +266,14 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
   }
 
   streamStop(call: Call): void {
-    if (call.slot >= 0 && !this.isLost) this.link.worker.streamStop({ channel: this.number, slot: call.slot });
+    if (call.slot < 0 || this.isLost) return;
+    if (!this.recallOne(call)) {
+      this.link.worker.streamStop({ channel: this.number, slot: call.slot });
+      return;
+    }
+    // The worker would not know of what it has not begun. In the queue it is seen that nobody wants this one.
+    if (!call.isSettled) this.#events.requeue(call);
+    this.#events.hasRoom(this);
   }
 
   /** Whether the slot still holds the call that was claimed with that word. */
