@@ -195,6 +195,24 @@ test("results: an item that nobody wants any more goes from the store, and so do
   }
 });
 
+test("results: after a stream was left, what its worker had stored when it died is looked for behind what it had told of", () => {
+  const { results, call, freed } = newOwner(1);
+  call.stream = new StreamState();
+  call.stream.stopped = true;
+  const payload = Buffer.alloc(8);
+  for (let index = 0; index < 100; index++) results.item(call, index, resultStatus.stored, payload, 0, payload.length, origin);
+  freed.length = 0;
+
+  results.freeUnreported(call);
+  assert.equal(freed[0], call.sequence + 1 + 100);
+
+  // The next attempt begins again at the first item.
+  results.item(call, 0, resultStatus.stored, payload, 0, payload.length, origin);
+  freed.length = 0;
+  results.freeUnreported(call);
+  assert.equal(freed[0], call.sequence + 1 + 1);
+});
+
 test("results: what is told of a call after it was cancelled, that there was no place for its result, is not kept", () => {
   for (const [code, count, expected] of [
     ["OUT_OF_DISK", 1, [1]],

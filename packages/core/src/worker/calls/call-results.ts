@@ -60,12 +60,12 @@ export class CallResults {
 
   /** What was stored for a call that needs it no more, and not told us of, would stay: by an attempt that was lost, say. */
   freeUnreported(call: Call): void {
-    if (call.stream !== undefined) this.#freeUnreportedItems(call, call.stream.received);
+    if (call.stream !== undefined) this.#freeUnreportedItems(call, Math.max(call.stream.received, call.stream.reported));
     else for (const entry of call.returns ?? [call.entry]) if (!isWithNode(entry)) this.#freeStored(this.#table.idOf(entry));
   }
 
-  #freeUnreportedItems({ sequence }: Call, received: number): void {
-    for (let index = received; index < received + MAX_UNREPORTED_ITEMS; index++) this.#freeStored(this.#table.idAt(sequence + 1 + index));
+  #freeUnreportedItems({ sequence }: Call, first: number): void {
+    for (let index = first; index < first + MAX_UNREPORTED_ITEMS; index++) this.#freeStored(this.#table.idAt(sequence + 1 + index));
   }
 
   fail(call: Call, failure: CallFailure): void {
@@ -99,6 +99,7 @@ export class CallResults {
   /** One more item of a stream. */
   item(call: Call, index: number, status: number, bytes: Buffer, start: number, end: number, origin: ResultOrigin): void {
     const { stream } = call;
+    if (stream !== undefined) stream.reported = index + 1;
     if (stream === undefined || call.isSettled || stream.stopped || index < stream.received) {
       this.#discardItem(call, index, status, bytes, start, end, origin);
       // An attempt begins again at the first item and knows of no credit: what its consumer took was told to an earlier one.

@@ -8,6 +8,8 @@ export class StreamState {
   readonly items: ObjectEntry[] = [];
   /** Items that came, whether or not the consumer has taken them. */
   received = 0;
+  /** How far the present attempt has told of its items, those included that nobody wanted. */
+  reported = 0;
   /** Items that the consumer has taken. */
   consumed = 0;
   ended = false;
