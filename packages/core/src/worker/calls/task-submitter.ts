@@ -5,10 +5,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { RaiaError } from "../../base/errors.ts";
-import { leaseIdOf } from "../../base/ids.ts";
 import type { DeathCause, WorkerDemand } from "../../messages/common.ts";
-import type { LeaseReply } from "../../messages/leases.ts";
-import type { Infer } from "../../wire/schema.ts";
 import { callState } from "./call-life.ts";
 import type { Call, CallSlotHolder } from "./call.ts";
 import type { ArgumentWriter } from "./call-arguments.ts";
@@ -16,24 +13,13 @@ import type { CallResults } from "./call-results.ts";
 import type { Cancellation } from "../cancellation.ts";
 import { CallLimits } from "./call-limits.ts";
 import { CallReadiness } from "./call-readiness.ts";
-import { LeaseChannel, type LeaseEvents } from "./lease-channel.ts";
+import { LeaseChannel, type LeaseEvents, type LeaseGrant } from "./lease-channel.ts";
+import { type LeaseCalls, LeaseRequests } from "./lease-requests.ts";
 import { type EndCode, objectState } from "../objects/object-entry.ts";
 import { deathFailure, failureOf, isCrash, shouldRetryError } from "./retry-policy.ts";
 import { REBALANCE_MS, Shape } from "./shape.ts";
 import { WorkerDeaths } from "./worker-deaths.ts";
 import type { WorkerLink } from "./worker-link.ts";
-import { reachWorker } from "./worker-silence.ts";
-
-/** What the submitter asks of the node. */
-export interface LeaseCalls {
-  request(leaseId: string, demand: WorkerDemand, backlog: number): Promise<Infer<typeof LeaseReply>>;
-  cancel(leaseId: string): void;
-  return(leaseId: string, discard: boolean): void;
-  kill(leaseId: string, graceMs: number, reason: string): void;
-  link(address: string): Promise<WorkerLink>;
-  /** The words of shared memory at an offset of the arena. */
-  claims(offset: number, count: number): Int32Array | undefined;
-}
 
 /** A lease without work goes back after this long. */
 const IDLE_LEASE_MS = 500;
@@ -49,14 +35,18 @@ export class TaskSubmitter {
   readonly #readiness: CallReadiness;
   readonly #deaths: WorkerDeaths;
   readonly #clock: Clock;
-  readonly #ownerId: string;
+  readonly #requests: LeaseRequests;
   readonly #byLease = new Map<string, LeaseChannel>();
-  #nextLease = 1;
   #endedWith: EndCode | undefined;
 
   constructor(ownerId: string, calls: LeaseCalls, results: CallResults, writer: ArgumentWriter, clock: Clock) {
-    this.#ownerId = ownerId;
     this.#calls = calls;
+    this.#requests = new LeaseRequests(ownerId, calls, clock, {
+      granted: (shape, grant, link) => this.#granted(shape, grant, link),
+      vain: (shape) => this.#schedule(shape),
+      // Its calls fail, all of them.
+      refused: (shape, error) => this.#failQueue(shape, error),
+    });
     this.#results = results;
     this.#readiness = new CallReadiness(results, (call, shape) => this.enqueue(call, shape));
     this.#arguments = writer;
@@ -116,7 +106,7 @@ export class TaskSubmitter {
       for (const lease of leases) this.#fill(shape, lease, share);
       for (const lease of leases) this.#fill(shape, lease, Number.POSITIVE_INFINITY);
     }
-    this.#requestLeases(shape);
+    this.#requests.match(shape);
     this.#watch(shape);
   }
 
@@ -155,77 +145,13 @@ export class TaskSubmitter {
     return true;
   }
 
-  #requestLeases(shape: Shape): void {
-    if (this.#endedWith !== undefined) return;
-    for (let missing = shape.missingLeases; missing > 0; missing--) this.#requestLease(shape);
-    if (shape.wantedLeases === 0) this.#cancelRequests(shape);
-  }
-
-  #requestLease(shape: Shape): void {
-    const leaseId = leaseIdOf(this.#ownerId, this.#nextLease++);
-    shape.requests.add(leaseId);
-    this.#calls.request(leaseId, shape.demand, shape.queue.length).then(
-      (reply) => this.#granted(shape, leaseId, reply),
-      (error: unknown) => {
-        shape.requests.delete(leaseId);
-        this.#refused(shape, error);
-      },
-    );
-  }
-
-  #cancelRequests(shape: Shape): void {
-    for (const leaseId of shape.requests) this.#calls.cancel(leaseId);
-  }
-
-  async #granted(shape: Shape, leaseId: string, reply: Infer<typeof LeaseReply>): Promise<void> {
-    if (reply.status !== "granted") {
-      shape.requests.delete(leaseId);
-      if (shape.queue.length > 0) this.#schedule(shape);
-      return;
-    }
-    const isShared = shape.demand.isolation === "shared" || (reply.claimInWorker ?? 0) > 0;
-    shape.reaching.set(leaseId, { pid: reply.pid as number, sinceMs: this.#clock.nowMs() });
-    const link = await reachWorker(this.#clock, this.#calls.link(reply.address as string), isShared);
-    shape.reaching.delete(leaseId);
-    // The node has said meanwhile that the worker is dead.
-    if (!shape.requests.delete(leaseId)) return;
-    if (link === undefined) {
-      // Its node sees of what it died, if it did. Ask for another.
-      this.#calls.return(leaseId, true);
-      this.#schedule(shape);
-      return;
-    }
-    if (this.#endedWith !== undefined) {
-      this.#calls.return(leaseId, false);
-      return;
-    }
-    const grant = {
-      leaseId,
-      nodeId: reply.nodeId as string,
-      workerId: reply.workerId as string,
-      pid: reply.pid as number,
-      isShared,
-      claims: this.#calls.claims(reply.claimOffset as number, reply.claimCount as number),
-      claimOffset: reply.claimInWorker ?? 0,
-      accelerators: reply.accelerators,
-      deviceVariables: reply.deviceVariables,
-    };
+  #granted(shape: Shape, grant: LeaseGrant, link: WorkerLink): void {
     const lease = new LeaseChannel(grant, link, shape.demand.jobId, this.#eventsOf(shape), this.#results, shape.estimate, this.#arguments);
     lease.idleSinceMs = this.#clock.nowMs();
-    this.#byLease.set(leaseId, lease);
+    this.#byLease.set(grant.leaseId, lease);
     shape.leases.push(lease);
     this.#dispatch(shape);
     if (lease.inFlight === 0) this.#stealFor(shape, lease, true);
-  }
-
-  /** No node will ever serve this shape, or the environment cannot be set up: its calls fail, all of them. */
-  #refused(shape: Shape, error: unknown): void {
-    if (RaiaError.is(error, "TASK_CANCELLED")) return;
-    if (RaiaError.is(error, "CONNECTION_LOST") && this.#endedWith === undefined) {
-      this.#failQueue(shape, new RaiaError("NODE_DIED", { reason: "the node of this process is gone" }, { cause: error }));
-      return;
-    }
-    this.#failQueue(shape, error);
   }
 
   #failQueue(shape: Shape, error: unknown): void {
@@ -329,7 +255,7 @@ export class TaskSubmitter {
   leaseEnded(leaseId: string, cause: DeathCause, strangers: number): void {
     const lease = this.#byLease.get(leaseId);
     if (lease === undefined) {
-      for (const shape of this.#shapes.values()) if (shape.requests.delete(leaseId)) this.#schedule(shape);
+      this.#requests.workerDied(leaseId, this.#shapes.values());
       return;
     }
     lease.deathCause = cause;
@@ -399,6 +325,7 @@ export class TaskSubmitter {
   /** All that is under way fails with this code. */
   shutdown(code: EndCode): void {
     this.#endedWith = code;
+    this.#requests.stop();
     for (const shape of this.#shapes.values()) {
       shape.timer?.cancel();
       this.#failQueue(shape, new RaiaError(code, {}));
