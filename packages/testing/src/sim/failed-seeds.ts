@@ -22,4 +22,5 @@ export const failedSeeds: readonly (readonly [seed: number, found: string])[] = 
   [451894312, "a borrow that was told again after a lost connection named what had been dropped meanwhile"],
   [451894675, "word that there was no place for an item stayed in the store when its stream had been left"],
   [452979042, "an owner whose lease was taken back did not hear of its worker's death, and lost a call that nobody had begun"],
+  [459563268, "refs in a result that came long after its caller's connection was lost stayed held"],
 ];

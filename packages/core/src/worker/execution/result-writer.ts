@@ -200,7 +200,9 @@ export class ResultWriter {
     const number = this.#nextHandover++;
     for (const entry of entries) this.#hooks.table.hold(entry);
     this.#handovers.set(number, { connection, entries });
-    this.#watch(connection);
+    // A caller that has lost its connection only may have the result, and be about to tell the owners of the refs in it.
+    if (connection.isClosed) this.#clock.after(HANDOVER_GRACE_MS, () => this.refsTaken(number));
+    else this.#watch(connection);
     const packed = packPlain([number, entries.map((entry) => addressToPlain(this.#hooks.table.addressOf(entry)))]);
     const length = Buffer.allocUnsafe(4);
     length.writeUInt32LE(packed.length, 0);
@@ -211,7 +213,6 @@ export class ResultWriter {
   #watch(connection: Connection): void {
     if (this.#watched.has(connection)) return;
     this.#watched.add(connection);
-    // A caller that has lost its connection only may have the result, and be about to tell the owners of the refs in it.
     connection.onClosed(() =>
       this.#clock.after(HANDOVER_GRACE_MS, () => {
         for (const [number, held] of this.#handovers) if (held.connection === connection) this.refsTaken(number);
