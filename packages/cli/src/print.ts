@@ -33,10 +33,20 @@ export function misuse(text: string): never {
  */
 export function endWhenOutputFails(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (isNeededSilent) return;
     if (error.code === "EPIPE") process.exit();
     fail(new Error(`the answer could not be written: ${error.message}`));
   });
-  process.stderr.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? undefined : 1));
+  process.stderr.on("error", (error: NodeJS.ErrnoException) => {
+    if (!isNeededSilent) process.exit(error.code === "EPIPE" ? undefined : 1);
+  });
+}
+
+let isNeededSilent = false;
+
+/** From now on this process is there for what it does, whoever reads of it: a cluster must not outlive whoever is to end it. */
+export function goOnWithoutReaders(): void {
+  isNeededSilent = true;
 }
 
 /** Columns as wide as their widest cell, two blanks between; figures to the right. */

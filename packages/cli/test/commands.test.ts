@@ -181,6 +181,16 @@ test("raia start, status, stop: says what it started, where, and what it ended",
   assert.match(gone.err, /CLUSTER_NOT_FOUND.*raia start --head/);
 });
 
+test("raia start --block: a reader who leaves early, as head -1 does, changes nothing", async () => {
+  await raia("stop");
+  const { child, outcome } = launch([command, "start", "--head", "--num-cpus", "1", "--block"]);
+  child.stdout?.destroy();
+  assert.ok(await eventually(async () => (await raia("status")).code === 0, COMMAND_MS), "the cluster stands");
+  child.kill("SIGINT");
+  assert.equal((await outcome).code, 0);
+  assert.equal((await raia("status")).code, 1, "and goes with the command");
+});
+
 test("raia start --block: stays until Ctrl-C, and takes the cluster along", async () => {
   await raia("stop");
   const { child, outcome, says } = launch([command, "start", "--head", "--num-cpus", "1", "--block"]);

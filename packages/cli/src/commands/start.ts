@@ -1,5 +1,5 @@
 import { RaiaError, type StandingCluster, startStanding, stopStanding } from "@raia/core/cluster";
-import { fail, misuse, say } from "../print.ts";
+import { fail, goOnWithoutReaders, misuse, say } from "../print.ts";
 
 export interface StartOptions {
   readonly head?: boolean;
@@ -15,6 +15,7 @@ export interface StartOptions {
 
 /** @param head is always there: it is what the command line asks for */
 export async function start({ block = false, head: _head, resources, ...options }: StartOptions): Promise<void> {
+  if (block) goOnWithoutReaders();
   const interruption = new AbortController();
   const interrupt = (): void => interruption.abort();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, interrupt);
