@@ -146,6 +146,60 @@ describe("streams", () => {
     assert.equal((await collect(stream)).length, 100);
   });
 
+  test("a task that waits for the next item gives its CPU back: all CPUs may read, and stages may read stages", async () => {
+    const count = remote(function* (to: number) {
+      for (let i = 0; i < to; i++) yield i;
+    });
+    const sum = remote(async (to: number) => {
+      let total = 0;
+      for await (const ref of count.remote(to)) total += await get(ref);
+      return total;
+    });
+    const twice = remote(async function* (to: number) {
+      for await (const ref of count.remote(to)) yield 2 * (await get(ref));
+    });
+    const squares = remote(async function* (to: number) {
+      for await (const ref of twice.remote(to)) yield (await get(ref)) ** 2;
+    });
+    assert.deepEqual(await get([sum.remote(10), sum.remote(10), sum.remote(10)]), [45, 45, 45]);
+    assert.deepEqual(await collect(squares.remote(4)), [0, 4, 16, 36]);
+  });
+
+  test("a producer that waits for room gives its CPU back: whoever makes room may need it", async () => {
+    const ahead = remote(
+      async function* () {
+        for (let i = 0; i < 4; i++) yield i;
+      },
+      { generatorBackpressure: 1 },
+    );
+    const streams = [ahead.remote(), ahead.remote(), ahead.remote()];
+    const double = remote((x: number) => 2 * x);
+    const doubled = await Promise.all(
+      streams.map(async (stream) => {
+        const items: number[] = [];
+        for await (const ref of stream) items.push(await get(double.remote(ref)));
+        return items;
+      }),
+    );
+    assert.deepEqual(doubled, Array(3).fill([0, 2, 4, 6]));
+  });
+
+  test("explain says of a task that reads a stream what it waits for", async () => {
+    const path = cluster.path("item");
+    const slow = remote(async function* slow(signal: string) {
+      await whenRaised(signal);
+      yield 1;
+    });
+    const reader = remote(async (signal: string) => {
+      for await (const ref of slow.remote(signal)) return get(ref);
+      return 0;
+    });
+    const ref = reader.remote(path);
+    assert.ok(await eventually(async () => (await explain(ref)).reasons.some((reason) => /waits for.*slow/.test(reason)), 10_000));
+    raise(path);
+    assert.equal(await get(ref), 1);
+  });
+
   test("leaving early stops the producer and runs its finally", async () => {
     const log = cluster.path("log");
     const ended = cluster.path("ended");

@@ -57,7 +57,8 @@ export class ObjectRefStream<T = unknown> implements AsyncIterableIterator<Objec
         return { done: false, value: this.#give(failure) };
       }
       if (stream.ended || stream.stopped) return { done: true, value: undefined };
-      await new Promise<void>((resolve) => void stream.waiting.push(resolve));
+      const changed = new Promise<void>((resolve) => void stream.waiting.push(resolve));
+      await this.#table.reader.waitFor(this.#call.entry, changed);
     }
   }
 

@@ -209,8 +209,13 @@ export class CallExecution implements TaskContext {
   /** Resolves when the consumer is less than `limit` items behind, or wants no more. */
   async roomForItem(sent: number, limit: number): Promise<void> {
     const more = this.#more;
+    if (more.isStopped || sent - more.consumed < limit) return;
+    // Whoever makes room may need the CPU for it.
+    this.waits.waitBegan();
     while (!more.isStopped && sent - more.consumed >= limit) {
       await new Promise<void>((resolve) => (more.wake = resolve));
     }
+    const resumed = this.waits.waitEnded();
+    if (resumed !== undefined) await resumed;
   }
 }

@@ -54,6 +54,8 @@ export interface EntryReader {
   /** Begins to ask the owner for what is not here yet. */
   fetch(entry: ObjectEntry): void;
   whenStored(entry: ObjectEntry): Promise<void>;
+  /** Waits for something of the entry's as `get` does: the CPU of the task that asks is for others meanwhile. */
+  waitFor(entry: ObjectEntry, change: Promise<void>): Promise<void>;
 }
 
 /** What most objects never have. */

@@ -134,6 +134,20 @@ export class ObjectReader {
     return context.waits;
   }
 
+  async waitFor(entry: ObjectEntry, change: Promise<void>): Promise<void> {
+    const entries = [entry];
+    const waits = this.#enterWait(entries);
+    const context = currentContext();
+    context?.awaited.add(entries);
+    try {
+      await change;
+    } finally {
+      context?.awaited.delete(entries);
+    }
+    const resumed = waits?.waitEnded();
+    if (resumed !== undefined) await resumed;
+  }
+
   /** Resolves when every entry is settled, whatever its outcome; rejects early when one has failed. */
   settled(entries: readonly ObjectEntry[], options?: GetOptions): Promise<void> {
     const { timeoutMs, signal } = options ?? {};
