@@ -18,6 +18,7 @@ const left: { readonly [file: string]: readonly string[] } = {
   ],
   "semantics/streams": [
     "a stream whose worker dies", // the death of a process
+    "one that is left while its actor runs it", // the death of a process
   ],
   "semantics/actors": [
     "killed: calls reject with ACTOR_DIED and the process is gone", // another process
