@@ -4,6 +4,7 @@
  * and only they share processes.
  */
 import { resolve } from "node:path";
+import { currentDirectory } from "../base/current-directory.ts";
 import { RaiaError } from "../base/errors.ts";
 import { crypto } from "../base/late-modules.ts";
 import type { RuntimeEnv } from "../messages/common.ts";
@@ -62,7 +63,7 @@ export function mergeRuntimeEnv(parent: RuntimeEnvOptions, child: RuntimeEnvOpti
   const known: Variables = { ...inherited, ...parent.envVars };
   const added = Object.entries(child.envVars ?? {}).map(([name, given]) => [name, expand(name, given, known)] as const);
   const merged = { ...parent.envVars, ...Object.fromEntries(added) };
-  const workingDir = child.workingDir === undefined ? parent.workingDir : resolve(child.workingDir);
+  const workingDir = child.workingDir === undefined ? parent.workingDir : resolve(currentDirectory(), child.workingDir);
   const hook = child.setupHook ?? parent.setupHook;
   let total = 0;
   for (const [name, value] of Object.entries(merged)) {

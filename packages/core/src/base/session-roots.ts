@@ -21,8 +21,8 @@ export function sessionRoots(environment: SessionEnvironment): string[] {
 
 function candidateRoots({ env, temporaryDirectory = tmpdir() }: SessionEnvironment): string[] {
   if (env["RAIA_TMPDIR"]) return [resolve(env["RAIA_TMPDIR"], ownName())];
-  const runtime = env["XDG_RUNTIME_DIR"] ? [join(env["XDG_RUNTIME_DIR"], "raia")] : [];
-  return [...runtime, join(temporaryDirectory, ownName())];
+  const runtime = env["XDG_RUNTIME_DIR"] ? [resolve(env["XDG_RUNTIME_DIR"], "raia")] : [];
+  return [...runtime, resolve(temporaryDirectory, ownName())];
 }
 
 export function sessionRoot(environment: SessionEnvironment): string {

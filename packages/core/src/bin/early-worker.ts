@@ -13,10 +13,10 @@ export interface EarlyWorker {
 export function startEarlyWorker({ launch, sessionPath, prestart }: HeadOptions): EarlyWorker | undefined {
   if (prestart === 0) return undefined;
   const workerId = newWorkerId(realRandom);
-  const { command, args, env } = workerCommand(
-    { workerId, execArgv: launch.execArgv, envVars: {}, setupHook: undefined },
+  const { command, args, env, cwd } = workerCommand(
+    { workerId, execArgv: launch.execArgv, cwd: launch.cwd, envVars: {}, setupHook: undefined },
     inheritedEnvironment(process.env),
     sessionPath,
   );
-  return { workerId, process: spawn(command, args, { env, cwd: launch.cwd, detached: true, stdio: ["ignore", "pipe", "pipe"] }) };
+  return { workerId, process: spawn(command, args, { env, cwd, detached: true, stdio: ["ignore", "pipe", "pipe"] }) };
 }

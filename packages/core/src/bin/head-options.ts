@@ -1,6 +1,6 @@
 /** What a head is told by whoever starts it, through its environment. */
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { RaiaError } from "../base/errors.ts";
 import type { Labels } from "../base/labels.ts";
 import type { ResourceOptions } from "../base/resources.ts";
@@ -21,7 +21,7 @@ export interface HeadOptions {
   readonly prestart: number | undefined;
   readonly resources: ResourceOptions;
   readonly labels: Labels;
-  /** How workers start unless a job says otherwise. */
+  /** How workers start unless a job says otherwise, and where: the head itself leaves that directory. */
   readonly launch: { readonly execArgv: readonly string[]; readonly cwd: string };
 }
 
@@ -32,7 +32,10 @@ const VARIABLE = "RAIA_HEAD_OPTIONS";
  * TypeScript, and stripping its types would load a compiler of 50 MB into each process.
  */
 export function headEnvironment(options: HeadOptions): Record<string, string> {
+  const { RAIA_TMPDIR: root } = process.env;
   return {
+    // Relative to here: workers stand elsewhere.
+    ...(root && { RAIA_TMPDIR: resolve(root) }),
     NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? join(tmpdir(), "node-compile-cache"),
     [VARIABLE]: JSON.stringify(options),
   };

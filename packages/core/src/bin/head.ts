@@ -2,6 +2,7 @@
 import { closeSync, existsSync, mkdirSync, writeSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Clock, realClock } from "../base/clock.ts";
+import { ROOT_DIRECTORY } from "../base/current-directory.ts";
 import { RaiaError } from "../base/errors.ts";
 import { newNodeId, newWorkerId } from "../base/ids.ts";
 import { removeDirectory } from "../base/private-directory.ts";
@@ -50,6 +51,8 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
   const capacityBytes = options.objectStoreMemory ?? Math.floor(capacity.memoryBytes * 0.3);
   const arena = SharedArena.create({ capacityBytes, slot: 1, directory: session.path });
   const spillDirectory = makeSpillDirectory(options.spillDirectory, session.path);
+  // The directory it was started in may be removed while it stands. What is relative to it was read above.
+  process.chdir(ROOT_DIRECTORY);
   const askToCollect = (): void => node.askForRoom();
   const memory = new MemoryReader(probe);
   const pretouch = new PretouchLoop({ memory: arena, clock, availableBytes: () => availableBytes(memory) });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { checkEnvironment, memoryThresholdOf } from "../api/environment.ts";
 import { checkInitOptions } from "../api/options.ts";
 import { realClock } from "../base/clock.ts";
+import { currentDirectory } from "../base/current-directory.ts";
 import { RaiaError } from "../base/errors.ts";
 import { newWorkerId } from "../base/ids.ts";
 import type { Labels } from "../base/labels.ts";
@@ -19,7 +20,6 @@ import { MAX_FRAME_BYTES } from "../wire/frame.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import type { ClusterAddress } from "./cluster-address.ts";
 import { startHead } from "./head-process.ts";
-import { currentDirectory } from "../values/module-launch.ts";
 
 export interface StandingOptions extends ResourceOptions {
   /** Bytes. Default: 30 % of memory. */

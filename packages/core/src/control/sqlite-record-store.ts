@@ -116,8 +116,8 @@ export class SqliteRecordStore implements RecordStore {
     const workerData: ThreadOptions = { path, maxBytes };
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const file = new URL(`../control/sqlite-thread.${extension}`, import.meta.url);
-    // Flags of the process (--input-type, --import) are not meant for this thread.
-    const thread = new Worker(file, { workerData, name: "raia-store", execArgv: [] });
+    // Flags of the process (--input-type, --import) are not meant for this thread, nor those in its NODE_OPTIONS.
+    const thread = new Worker(file, { workerData, name: "raia-store", execArgv: [], env: {} });
     thread.on("message", (reply: ThreadReply) => {
       const waiting = this.#waiting.shift();
       if (this.#waiting.length === 0) thread.unref();

@@ -42,7 +42,7 @@ export class RealWorkerLauncher implements WorkerLauncher {
       this.#started.delete(spec.workerId);
       return this.#spawner.adopt(started, processEvents);
     }
-    return this.#spawner.spawn({ ...workerCommand(spec, this.#env, this.#sessionPath), cwd: spec.cwd }, processEvents);
+    return this.#spawner.spawn(workerCommand(spec, this.#env, this.#sessionPath), processEvents);
   }
 }
 

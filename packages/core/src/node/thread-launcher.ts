@@ -52,8 +52,8 @@ export class ThreadLauncher {
   }
 
   #start(spec: LaunchSpec): ChildProcess {
-    const { command, args, env } = threadHostCommand(spec, this.#env, this.#sessionPath);
-    return spawn(command, args, { env, cwd: spec.cwd, detached: true, stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    const { command, args, env, cwd } = threadHostCommand(spec, this.#env, this.#sessionPath);
+    return spawn(command, args, { env, cwd, detached: true, stdio: ["ignore", "pipe", "pipe", "ipc"] });
   }
 }
 

@@ -2,13 +2,17 @@
  * How a worker process is started: program, arguments, environment. It imports next to nothing, since the head starts its
  * first worker before it has loaded its own parts.
  */
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { ROOT_DIRECTORY } from "../base/current-directory.ts";
 
 export interface WorkerStart {
   readonly workerId: string;
   readonly execArgv: readonly string[];
+  readonly cwd: string;
   readonly envVars: Readonly<Record<string, string>>;
   readonly setupHook: string | undefined;
+  /** Present when `cwd` was asked for, and is not just where the program stands. */
   readonly workingDir?: string | undefined;
 }
 
@@ -16,6 +20,7 @@ export interface WorkerCommand {
   readonly command: string;
   readonly args: string[];
   readonly env: Record<string, string>;
+  readonly cwd: string;
 }
 
 /** The program lies beside ours, with the same ending: `.ts` in a checkout, `.js` in a package. */
@@ -37,7 +42,13 @@ export function workerCommand(start: WorkerStart, inherited: Readonly<Record<str
       ...(start.setupHook !== undefined && { RAIA_SETUP_HOOK: start.setupHook }),
       ...ownEnvironment(start),
     },
+    cwd: startDirectory(start),
   };
+}
+
+/** A program's directory may be removed while it runs, and its calls are none the worse for that. */
+function startDirectory({ cwd, workingDir }: WorkerStart): string {
+  return workingDir === undefined && !existsSync(cwd) ? ROOT_DIRECTORY : cwd;
 }
 
 /** The program whose threads are workers. */

@@ -4,6 +4,7 @@
  */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { currentDirectory } from "../base/current-directory.ts";
 import { builtinPath, isGlobalName, knownPath, registerRealm } from "./function-globals.ts";
 import type { Child, FunctionNode, GraphNode, ImportedModule, NodeReference, Properties } from "./function-graph.ts";
 import type { Obstruction } from "./function-hooks.ts";
@@ -237,14 +238,14 @@ class CaptureReader {
   /** What Vite puts in place of `import()` and `import.meta`. */
   #viteVariable(name: string): Child {
     if (name === "__vite_ssr_dynamic_import__")
-      return this.#walk.add("vite importer", ["importer", this.#base, process.cwd()], this.#id, name);
+      return this.#walk.add("vite importer", ["importer", this.#base, currentDirectory()], this.#id, name);
     if (name !== "__vite_ssr_import_meta__" || !this.#base.startsWith("file:")) return undefined;
     const filename = fileURLToPath(this.#base);
     return this.#walk.child({ url: this.#base, filename, dirname: path.dirname(filename), env: process.env }, this.#id, "import.meta");
   }
 
   #namespace(specifier: string, name: string): Child {
-    const module: ImportedModule = { how: "import", specifier: specifierWithoutVite(specifier, process.cwd()), parent: this.#base };
+    const module: ImportedModule = { how: "import", specifier: specifierWithoutVite(specifier, currentDirectory()), parent: this.#base };
     const index = this.#walk.module(module);
     return this.#walk.add(`namespace ${index}`, ["imported", index, { part: "namespace" }, undefined], this.#id, name);
   }

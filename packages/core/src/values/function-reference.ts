@@ -9,6 +9,7 @@ import { realpathSync } from "node:fs";
 import nodeModule, { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { currentDirectory } from "../base/current-directory.ts";
 import { contentHash, type ImportedModule, type ImportedPart } from "./function-graph.ts";
 import { type FunctionInside, lookInside, type ScopeLevel, type ScriptText } from "./function-inspector.ts";
 import { propertyParts } from "./function-plain.ts";
@@ -185,7 +186,7 @@ function isEntryFile(filename: string): boolean {
 function resolveEntry(argument: string): string | undefined {
   const absolute = path.resolve(argument);
   try {
-    return realPath(createRequire(path.join(process.cwd(), "noop.js")).resolve(absolute));
+    return realPath(createRequire(path.join(currentDirectory(), "noop.js")).resolve(absolute));
   } catch {
     // Not a file that can be loaded (`-e`, standard input): no file is the entry.
     return realPath(absolute);
@@ -214,8 +215,9 @@ function isTestFile(filename: string): boolean {
 /** The URL to which imports inside a script are relative. Scripts without a file (`-e`, the REPL) act as files of the working directory. */
 export function baseUrl(script: ScriptText): string {
   if (/^(?:file|data|https?|blob):/.test(script.url)) return script.url;
-  return pathToFileURL(path.isAbsolute(script.url) ? script.url : path.join(process.cwd(), script.url === "" ? "[anonymous]" : script.url))
-    .href;
+  return pathToFileURL(
+    path.isAbsolute(script.url) ? script.url : path.join(currentDirectory(), script.url === "" ? "[anonymous]" : script.url),
+  ).href;
 }
 
 function variableHolding(scope: ScopeLevel, fn: Function): string | undefined {

@@ -1,5 +1,5 @@
 /** With which flags a process must start so that it can load what this process can: the same loaders, conditions and directory. */
-import { RaiaError } from "../base/errors.ts";
+import { currentDirectory } from "../base/current-directory.ts";
 
 /** Flags that decide how modules are found, read and run. Each may be written `--flag value` or `--flag=value`. */
 const WITH_VALUE = new Set([
@@ -37,17 +37,4 @@ export function receiverLaunchFlags(flags: readonly string[] = process.execArgv)
     } else if (WITHOUT_VALUE.test(flag)) kept.push(flag);
   }
   return { execArgv: kept, cwd: currentDirectory() };
-}
-
-/** Where processes of this program's cluster start. @throws {RaiaError} CLUSTER_START_FAILED when it was removed */
-export function currentDirectory(): string {
-  try {
-    return process.cwd();
-  } catch (cause) {
-    throw new RaiaError(
-      "CLUSTER_START_FAILED",
-      { reason: "the working directory of this process was removed", wayOut: "go to one that exists: cd, or process.chdir" },
-      { cause },
-    );
-  }
 }

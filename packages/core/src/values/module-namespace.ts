@@ -5,6 +5,7 @@
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { currentDirectory } from "../base/current-directory.ts";
 import { builtinPath } from "./function-globals.ts";
 import type { ImportedModule, ImportedPart } from "./function-graph.ts";
 import { lookInside } from "./function-inspector.ts";
@@ -48,7 +49,7 @@ export function moduleOfNamespace(namespace: object): ImportedModule | undefined
 function isNamespaceOf(namespace: object, url: string): boolean {
   try {
     const filename = fileURLToPath(url);
-    const required: unknown = createRequire(path.join(process.cwd(), "noop.js"))(filename);
+    const required: unknown = createRequire(path.join(currentDirectory(), "noop.js"))(filename);
     return required === namespace;
   } catch {
     // A module with top-level await cannot be required; then its address stays unknown.

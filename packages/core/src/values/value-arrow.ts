@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { currentDirectory } from "../base/current-directory.ts";
 import { RaiaError } from "../base/errors.ts";
 import { malformed } from "../base/byte-reader.ts";
 
@@ -105,7 +106,7 @@ export function decodeArrow(number: number, kind: number, bytes: Uint8Array): un
  */
 function load(number: number): ArrowLibrary[] {
   const name = LIBRARIES[number] as string;
-  for (const from of [process.argv[1] ?? "", path.join(process.cwd(), "noop.js"), fileURLToPath(import.meta.url)]) {
+  for (const from of [process.argv[1] ?? "", path.join(currentDirectory(), "noop.js"), fileURLToPath(import.meta.url)]) {
     if (!path.isAbsolute(from)) continue;
     const require = createRequire(from);
     try {

@@ -1,4 +1,7 @@
 /** The programs of these tests: a driver that does one thing and says what came of it, one JSON value a line. */
+import { mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   type ActorHandle,
   get,
@@ -58,6 +61,16 @@ const modes: { readonly [mode: string]: () => Promise<void> } = {
     const { jobId, sessionDirectory } = await init();
     const where = remote(() => ({ pid: process.pid, jobId: runtimeContext().jobId }));
     say({ jobId, sessionDirectory, ran: await get(where.remote()) });
+  },
+  async whereTasksRun() {
+    say(await get(remote(() => process.cwd()).remote()));
+  },
+  /** As a service does whose release was replaced. */
+  async directoryGone() {
+    const directory = mkdtempSync(join(tmpdir(), "rc-gone-"));
+    process.chdir(directory);
+    rmdirSync(directory);
+    say(await get(remote(() => process.cwd()).remote()));
   },
   async withCpus() {
     await init({ numCpus: 1 }).then(

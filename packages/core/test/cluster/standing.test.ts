@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { findStanding, observeCluster, type StandingCluster, startStanding, stopStanding } from "../../src/cluster.ts";
@@ -102,6 +102,22 @@ test("standing: there is one of a user, and what it cannot offer is refused befo
   await assert.rejects(startStanding({ numCpus: -1 }), { code: "INVALID_OPTION" });
   await assert.rejects(startStanding({ labels: { "no good": "x" } }), { code: "INVALID_OPTION" });
   assert.equal(processesOf(machine.directory).length, processes);
+});
+
+test("standing: the directory that it was started in may go", async () => {
+  await standNone();
+  const former = process.cwd();
+  const directory = mkdtempSync(join(machine.directory, "started-in-"));
+  process.chdir(directory);
+  await stand().finally(() => process.chdir(former));
+  rmdirSync(directory);
+
+  assert.deepEqual(await machine.run("whereTasksRun"), [former]);
+  assert.deepEqual(await machine.run("directoryGone"), ["/"]);
+});
+
+test("local: a program whose directory is gone works, its workers start in the root", async () => {
+  assert.deepEqual(await machine.run("directoryGone", { RAIA_ADDRESS: "local" }), ["/"]);
 });
 
 test("standing: a head that is stopped is told from one that answers, and can be ended", async () => {
