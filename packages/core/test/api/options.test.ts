@@ -76,6 +76,18 @@ test("a working directory is where the worker runs, and a changed file means a n
   assert.throws(() => where.options({ runtimeEnv: { workingDir: join(directory, "none") } }).remote(), { code: "RUNTIME_ENV_FAILED" });
 });
 
+test("a worker runs where the program stood when the handle was first called", async () => {
+  const former = process.cwd();
+  const here = remote(() => process.cwd());
+  assert.equal(await get(here.remote()), former);
+  process.chdir(directory);
+  try {
+    assert.deepEqual(await get([here.remote(), remote(() => process.cwd()).remote()]), [former, directory]);
+  } finally {
+    process.chdir(former);
+  }
+});
+
 test("errors are tried again by the names of their classes", async () => {
   class Flaky extends Error {}
   const attempts = remote(Counter).remote();

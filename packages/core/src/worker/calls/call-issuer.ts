@@ -159,7 +159,7 @@ export class CallIssuer {
   }
 
   #findShape(demand: WorkerDemand): Shape {
-    const { resources, runtimeEnv, isolation, strategy, labelSelector, fallbackSelectors, jobId, mayRerun } = demand;
+    const { resources, runtimeEnv, isolation, strategy, labelSelector, fallbackSelectors, jobId, mayRerun, launch } = demand;
     const key = JSON.stringify([
       shapeKey(resources),
       runtimeEnv.hash,
@@ -169,6 +169,7 @@ export class CallIssuer {
       fallbackSelectors,
       jobId,
       mayRerun,
+      launch,
     ]);
     const needed = resources["CPU"] ?? 0;
     const total = this.#cluster.registered.resources["CPU"] ?? 10_000;
