@@ -1,6 +1,6 @@
 /** Clusters that stand by themselves on this machine: started, found and stopped by the command line, joined by drivers. */
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { checkEnvironment, memoryThresholdOf } from "../api/environment.ts";
 import { checkInitOptions } from "../api/options.ts";
 import { realClock } from "../base/clock.ts";
@@ -11,7 +11,13 @@ import type { Labels } from "../base/labels.ts";
 import { isSameProcess, processMark } from "../base/process-mark.ts";
 import { realRandom } from "../base/random.ts";
 import type { ResourceOptions } from "../base/resources.ts";
-import { type FoundSession, findSessions, makeSessionDirectory, removeStaleSessions } from "../base/session-directory.ts";
+import {
+  type FoundSession,
+  findSessions,
+  makeSessionDirectory,
+  removeStaleSessions,
+  type SessionDirectory,
+} from "../base/session-directory.ts";
 import { sessionNames, sessionRoots } from "../base/session-roots.ts";
 import { pruneLogs } from "../base/session-logs.ts";
 import { makeSecret, readSecret } from "../base/session-secret.ts";
@@ -20,6 +26,7 @@ import { MAX_FRAME_BYTES } from "../wire/frame.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import type { ClusterAddress } from "./cluster-address.ts";
 import { startHead } from "./head-process.ts";
+import { interrupted, lockStart } from "./start-lock.ts";
 
 export interface StandingOptions extends ResourceOptions {
   /** Bytes. Default: 30 % of memory. */
@@ -49,29 +56,44 @@ const STOP_POLL_MS = 20;
  *
  * @throws {RaiaError} CLUSTER_START_FAILED with what it said, or when this user has a standing cluster already
  */
-export async function startStanding({
-  signal: stopSignal,
-  objectStoreMemory,
-  spillDirectory,
-  labels = {},
-  ...resources
-}: StandingOptions): Promise<StandingCluster> {
+export async function startStanding({ signal: stopSignal, ...options }: StandingOptions): Promise<StandingCluster> {
   // What the head would refuse is refused here, where somebody reads it.
   checkEnvironment(process.env);
-  checkInitOptions({ ...resources, objectStoreMemory, spillDirectory, labels });
-  const [other] = await findStanding();
-  if (other !== undefined) {
-    throw new RaiaError("CLUSTER_START_FAILED", {
-      reason: "a cluster of this user stands already; stop it with raia stop",
-      pid: other.pid,
-      session: other.path,
-    });
+  checkInitOptions(options);
+  await refuseSecond();
+  const session = makeSessionDirectory({ env: process.env });
+  try {
+    const unlock = await lockStart(dirname(session.path), stopSignal);
+    try {
+      // Whoever had the lock before may have started one.
+      await refuseSecond();
+      return await startIn(session, options, stopSignal);
+    } finally {
+      unlock();
+    }
+  } catch (error) {
+    session.remove();
+    throw error;
   }
-  const environment = { env: process.env };
-  const launch = { execArgv: [], cwd: currentDirectory() };
-  const session = makeSessionDirectory(environment);
+}
+
+async function refuseSecond(): Promise<void> {
+  const [other] = await findStanding();
+  if (other === undefined) return;
+  throw new RaiaError("CLUSTER_START_FAILED", {
+    reason: "a cluster of this user stands already; stop it with raia stop",
+    pid: other.pid,
+    session: other.path,
+  });
+}
+
+async function startIn(
+  session: SessionDirectory,
+  { objectStoreMemory, spillDirectory, labels = {}, ...resources }: Omit<StandingOptions, "signal">,
+  stopSignal: AbortSignal | undefined,
+): Promise<StandingCluster> {
   makeSecret(session.path, realRandom);
-  pruneLogs(environment);
+  pruneLogs({ env: process.env });
   const { child, ready } = startHead(session, {
     standing: true,
     parentPid: undefined,
@@ -81,19 +103,17 @@ export async function startStanding({
     prestart: undefined,
     resources,
     labels,
-    launch,
+    launch: { execArgv: [], cwd: currentDirectory() },
   });
   const ended = new Promise<string>((resolve) => child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`)));
   const aborted = new Promise<never>((_, reject) => {
-    stopSignal?.addEventListener("abort", () => reject(new RaiaError("CLUSTER_START_FAILED", { reason: "it was interrupted" })), {
-      once: true,
-    });
+    if (stopSignal?.aborted) reject(interrupted());
+    stopSignal?.addEventListener("abort", () => reject(interrupted()), { once: true });
   });
   try {
     await Promise.race([ready, aborted]);
   } catch (error) {
     child.kill("SIGKILL");
-    session.remove();
     throw error;
   }
   return { path: session.path, pid: child.pid as number, logsPath: session.logsPath, ended };

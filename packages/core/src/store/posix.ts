@@ -1,5 +1,5 @@
 /**
- * The few calls of the C library that Node does not have: mapped memory, anonymous files, death with the parent. They
+ * The few calls of the C library that Node does not have: mapped memory, anonymous files, locks, death with the parent. They
  * are bound at the first use of each, because loading the foreign-function library costs 4 to 15 ms that a driver with
  * small values never needs to pay. Addresses are BigInt.
  */
@@ -169,6 +169,21 @@ function adviseFromThread(address: Address, bytes: number, advice: number): Prom
   return new Promise((resolve) => {
     madvise.async(address, bytes, advice, (error: unknown, result: number) => resolve(error == null && result === 0));
   });
+}
+
+const LOCK_EXCLUSIVE = 2;
+const LOCK_AT_ONCE = 4;
+
+/**
+ * Takes the lock of an open file or directory, until the descriptor is closed or its process ends.
+ *
+ * @returns false when another has it; true also where the file system has no locks
+ */
+export function tryLock(descriptor: number): boolean {
+  const flock = bind<(descriptor: number, operation: number) => number>("int flock(int descriptor, int operation)");
+  if (flock(descriptor, LOCK_EXCLUSIVE | LOCK_AT_ONCE) === 0) return true;
+  const { errno, os } = library();
+  return errno() !== os.errno.EAGAIN;
 }
 
 /**

@@ -133,6 +133,26 @@ test("standing: a head that is stopped is told from one that answers, and can be
   assert.ok(await eventually(() => processesOf(machine.directory).length === 0), processesOf(machine.directory).join("\n"));
 });
 
+test("standing: of two starts at the same moment one is refused as a second one is", async () => {
+  await standNone();
+  const starts = await Promise.allSettled([startOne(), startOne()]);
+  const started = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+  const refused = starts.flatMap((start) => (start.status === "rejected" ? [start.reason as unknown] : []));
+  standing = started[0];
+
+  assert.deepEqual([started.length, refused.length], [1, 1]);
+  assert.throws(
+    () => {
+      throw refused[0];
+    },
+    { code: "CLUSTER_START_FAILED", message: new RegExp(`stands already.*pid=${started[0]?.pid}\\b`) },
+  );
+  assert.deepEqual(
+    (await findStanding()).map(({ path }) => path),
+    started.map(({ path }) => path),
+  );
+});
+
 test("standing: a head that is shot leaves no worker, its session is recognised as stale, and another can start", async () => {
   await standNone();
   const cluster = await startOne();

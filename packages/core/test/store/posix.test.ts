@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { dieWithParent } from "../../src/store/posix.ts";
+import { dieWithParent, tryLock } from "../../src/store/posix.ts";
 
 test("posix: a process that asked to die with its parent is gone when the parent was shot", {
   skip: process.platform !== "linux",
@@ -39,6 +39,14 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test("posix: a lock is one holder's until it closes the descriptor", () => {
+  const [first, second] = [openSync(import.meta.dirname, "r"), openSync(import.meta.dirname, "r")];
+  assert.deepEqual([tryLock(first), tryLock(second)], [true, false]);
+  closeSync(first);
+  assert.equal(tryLock(second), true);
+  closeSync(second);
+});
 
 test("posix: the foreign functions are taken from the library's binary, not through its finder", {
   skip: process.platform !== "linux",
