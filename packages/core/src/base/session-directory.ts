@@ -211,6 +211,15 @@ function makeLogsIn(root: string, name: string): string {
   return path;
 }
 
+/** Whether others can still find the session. What cannot be told counts as there. */
+export function isSessionThere(path: string): boolean {
+  try {
+    return lstatSync(join(path, SESSION_FILE), { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true;
+  }
+}
+
 /** Deletes a session's directory, and the root with it when no other session is there. Safe to repeat. */
 export function removeSessionDirectory(path: string): void {
   removeSession(path);

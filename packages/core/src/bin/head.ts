@@ -8,7 +8,7 @@ import { newNodeId, newWorkerId } from "../base/ids.ts";
 import { removeDirectory } from "../base/private-directory.ts";
 import { realRandom } from "../base/random.ts";
 import { unitsOf } from "../base/resources.ts";
-import { adoptSessionDirectory, removeSessionDirectory } from "../base/session-directory.ts";
+import { adoptSessionDirectory, isSessionThere, removeSessionDirectory } from "../base/session-directory.ts";
 import { readSecret } from "../base/session-secret.ts";
 import { ControlServer } from "../control/control-server.ts";
 import { MemoryRecordStore } from "../control/memory-record-store.ts";
@@ -38,6 +38,7 @@ import { Endpoint } from "../wire/endpoint.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import type { EarlyWorker } from "./early-worker.ts";
 import type { HeadOptions } from "./head-options.ts";
+import { watchSession } from "./session-watch.ts";
 
 const SIGTERM = 15;
 
@@ -125,6 +126,14 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
     if (options.parentPid === undefined) end(0);
   });
   if (options.standing) session.publish({ kind: "standing", address });
+  watchSession({
+    clock,
+    isThere: () => isSessionThere(session.path),
+    gone: () => {
+      process.stderr.write(`the session's directory was removed, so nobody can find this cluster, and it ends: ${session.path}\n`);
+      end(1);
+    },
+  });
   tellReady(options);
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { findStanding, observeCluster, type StandingCluster, startStanding, stopStanding } from "../../src/cluster.ts";
@@ -151,6 +151,19 @@ test("standing: of two starts at the same moment one is refused as a second one 
     (await findStanding()).map(({ path }) => path),
     started.map(({ path }) => path),
   );
+});
+
+test("standing: a head whose session directory was removed ends, and says why in its log", async () => {
+  const cluster = await stand();
+  standing = undefined;
+  // In one step: its workers may be making files in there.
+  const moved = join(machine.directory, "moved");
+  renameSync(cluster.path, moved);
+
+  assert.equal(await cluster.ended, "exit code 1");
+  rmSync(moved, { recursive: true });
+  assert.match(readFileSync(join(cluster.logsPath, "head.log"), "utf8"), /session's directory was removed/);
+  assert.ok(await eventually(() => processesOf(machine.directory).length === 0), processesOf(machine.directory).join("\n"));
 });
 
 test("standing: a head that is shot leaves no worker, its session is recognised as stale, and another can start", async () => {
