@@ -63,7 +63,7 @@ function drive(options: DriverOptions, lost: (error: RaiaError) => void, place: 
   const openArena: OpenArena = ({ arenaPath, arenaSlot }) => (arena = SharedArena.open({ path: arenaPath, slot: arenaSlot }));
   const alive = new WorkKeepsAlive();
   const runtime = newRuntime(identity, cluster, options, lost, openArena, alive, expectedJobId);
-  const end = new ProgramEnd(runtime.cluster);
+  const end = new ProgramEnd(runtime);
   alive.onWork = () => end.worked();
   return {
     runtime,

@@ -69,7 +69,7 @@ export function startInProcess(options: DriverOptions): Driver {
     nodeLost: () => {},
   });
   installRemoteValues(runtime);
-  const end = new ProgramEnd(runtime.cluster);
+  const end = new ProgramEnd(runtime);
   const unguard = guardProcess();
   return {
     runtime,

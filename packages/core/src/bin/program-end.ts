@@ -1,15 +1,17 @@
 /** What a driver does when its program ends by itself, without shutdown(): nothing is left that would keep it going. */
-import type { ClusterLink } from "../worker/cluster-link.ts";
+import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 
 export class ProgramEnd {
-  readonly #cluster: ClusterLink;
+  readonly #runtime: WorkerRuntime;
   readonly #listener = (): void => void this.#reached();
+  readonly #exited = (): void => this.#leave();
   #hasWorked = false;
   #hasDisposed = false;
 
-  constructor(cluster: ClusterLink) {
-    this.#cluster = cluster;
+  constructor(runtime: WorkerRuntime) {
+    this.#runtime = runtime;
     process.on("beforeExit", this.#listener);
+    process.on("exit", this.#exited);
   }
 
   worked(): void {
@@ -17,22 +19,32 @@ export class ProgramEnd {
   }
 
   /**
-   * What tasks printed last is shown. Then, if no listener of the program has begun new work meanwhile, actors dispose of
+   * What tasks printed last is shown, and what became of them is told. Then, if no listener of the program has begun new work meanwhile, actors dispose of
    * themselves. Each keeps the program alive until it is done, and it reaches its end anew.
    */
   async #reached(): Promise<void> {
-    if (!this.#cluster.isJoined || this.#cluster.isLeaving) return;
+    const { cluster } = this.#runtime;
+    if (!cluster.isJoined || cluster.isLeaving) return;
     if (!this.#hasWorked) {
       if (this.#hasDisposed) return;
       this.#hasDisposed = true;
-      await this.#cluster.disposeActors();
+      await cluster.disposeActors();
     }
     this.#hasWorked = false;
-    await this.#cluster.flushOutput();
+    await cluster.flush(() => this.#runtime.reportEvents());
+  }
+
+  /** It was ended by `process.exit()`, or by an error: nothing can be waited for, but what is written now arrives. */
+  #leave(): void {
+    const { cluster } = this.#runtime;
+    if (!cluster.isJoined || cluster.isLeaving || cluster.controlConnection.isClosed) return;
+    this.#runtime.reportEvents();
+    cluster.controlConnection.flush();
   }
 
   /** shutdown() does the same. */
   cancel(): void {
     process.removeListener("beforeExit", this.#listener);
+    process.removeListener("exit", this.#exited);
   }
 }

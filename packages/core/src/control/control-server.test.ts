@@ -241,21 +241,22 @@ test("functions: code has a limit, alone and together; other code under the same
 
 // -- task events ----------------------------------------------------------------------------------------------------
 
+function blockOf(jobId: string, times: readonly number[], dropped: number): TaskEventBlock {
+  const writer = new TaskEventWriter(times.length);
+  const row = { kind: taskEventKind.submitted, ownerId: "o", name: "f", attempt: 0, sequence: 1, durationMs: 0 };
+  for (const atMs of times) writer.add({ ...row, atMs });
+  return { jobId, workerId: "w", pid: 1, ...writer.take(), dropped };
+}
+
 test("task events: the last of each job are kept, the exact number of the others is told", async () => {
   const fixture = await ControlFixture.start({ limits: { maxTaskEventsPerJob: 3, maxFinishedJobsWithEvents: 1 } });
   const drivers = [await fixture.driver("a"), await fixture.driver("b"), await fixture.driver("c")] as const;
   const [a, b] = drivers;
-  const block = (jobId: string, times: readonly number[], dropped: number): TaskEventBlock => {
-    const writer = new TaskEventWriter(times.length);
-    const row = { kind: taskEventKind.submitted, ownerId: "o", name: "f", attempt: 0, sequence: 1, durationMs: 0 };
-    for (const atMs of times) writer.add({ ...row, atMs });
-    return { jobId, workerId: "w", pid: 1, ...writer.take(), dropped };
-  };
   const { control } = a.peer;
-  control.reportTaskEvents(block(a.jobId, [1, 2], 10));
-  control.reportTaskEvents(block(a.jobId, [3, 4, 5], 0));
-  control.reportTaskEvents(block(b.jobId, [0], 0));
-  control.reportTaskEvents(block("unknown", [9], 0));
+  control.reportTaskEvents(blockOf(a.jobId, [1, 2], 10));
+  control.reportTaskEvents(blockOf(a.jobId, [3, 4, 5], 0));
+  control.reportTaskEvents(blockOf(b.jobId, [0], 0));
+  control.reportTaskEvents(blockOf("unknown", [9], 0));
   const list = async (limit: number, jobId?: string): Promise<[string, number]> => {
     const { events, dropped } = await fixture.answer(control.listTaskEvents({ limit, jobId }));
     return [events.map(({ atMs }) => atMs).join(" "), dropped];
@@ -266,6 +267,21 @@ test("task events: the last of each job are kept, the exact number of the others
   for (const { peer, jobId } of drivers.slice(0, 2)) await fixture.answer(peer.control.finishJob({ jobId }));
 
   assert.deepEqual(await list(100), ["0", 16]);
+
+  // A worker's last report may come behind the end of its job; of a job that is forgotten it is too late.
+  control.reportTaskEvents(blockOf(b.jobId, [6], 0));
+  control.reportTaskEvents(blockOf(a.jobId, [7, 8], 0));
+  assert.deepEqual(await list(100), ["0 6", 18]);
+});
+
+test("task events: of a job that ended before its first report they are kept as well", async () => {
+  const fixture = await ControlFixture.start();
+  const { peer, jobId } = await fixture.driver("a");
+  await fixture.answer(peer.control.finishJob({ jobId }));
+  peer.control.reportTaskEvents(blockOf(jobId, [1], 0));
+
+  const { events, dropped } = await fixture.answer(peer.control.listTaskEvents({ limit: 100 }));
+  assert.deepEqual([events.length, dropped], [1, 0]);
 });
 
 // -- from one control process to the next ---------------------------------------------------------------------------

@@ -11,7 +11,7 @@ export class TaskEventTable {
   readonly #limits: TaskEventLimits;
   readonly #isRunning: (jobId: string) => boolean;
   readonly #rings = new Map<string, Ring>();
-  /** Finished jobs that still have events, oldest first. */
+  /** The last finished jobs: they keep their events, and take those that come late. Oldest first. */
   readonly #finished: string[] = [];
   /** By reporters, and of jobs that are forgotten. */
   #droppedBefore = 0;
@@ -38,9 +38,9 @@ export class TaskEventTable {
     else ring.push({ ...block, rows: new Uint8Array(block.rows) });
   }
 
-  /** Nothing is begun for a job that is over: it would stay for ever. */
+  /** Nothing is begun for a job that is over and forgotten: it would stay for ever. */
   #begin(jobId: string): Ring | undefined {
-    if (!this.#isRunning(jobId)) return undefined;
+    if (!this.#isRunning(jobId) && !this.#finished.includes(jobId)) return undefined;
     const ring = new Ring(this.#limits.maxTaskEventsPerJob);
     this.#rings.set(jobId, ring);
     return ring;

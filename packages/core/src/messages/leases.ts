@@ -119,6 +119,9 @@ export const outputEvents = service("outputEvents", { outputLines: oneWay(Output
 /** Driver to node: deliver what workers of this job have printed so far; answered when it is on its way. */
 export const FlushOutput = message(39, "FlushOutput", { jobId: str });
 
+/** Driver to node: let the workers of this job report what happened to its tasks; answered when they have, or are too busy to. */
+export const CollectEvents = message(59, "CollectEvents", { jobId: str });
+
 /**
  * A worker owns objects that others know, or does so no more. Until then it is not ended for want of work: they would be
  * lost. Sent before what made the difference.
@@ -128,6 +131,7 @@ export const OwnsShared = message(54, "OwnsShared", { owns: bool });
 export const processService = service("process", {
   ownsShared: oneWay(OwnsShared),
   flushOutput: unary(FlushOutput, Done),
+  collectEvents: unary(CollectEvents, Done),
   registerProcess: unary(RegisterProcess, ProcessRegistered),
   listWorkers: unary(ListWorkers, WorkerList),
   nodeStatus: unary(NodeStatus, NodeStatusReply),

@@ -140,9 +140,13 @@ export const OwnedAnswer = message(77, "OwnedAnswer", { owns: bool });
 export const YieldLease = message(78, "YieldLease", { leaseId: str });
 export const LeaseYielded = message(79, "LeaseYielded", { yielded: bool, discard: bool });
 
+/** Node to worker: report now what happened to tasks; the job is about to end, and this process with it. */
+export const ReportEvents = message(93, "ReportEvents", {});
+
 export const hostService = service("host", {
   yieldLease: unary(YieldLease, LeaseYielded),
   createActor: unary(CreateActor, ActorCreated),
   stopActor: unary(StopActor, Done),
   askOwned: unary(AskOwned, OwnedAnswer),
+  reportEvents: unary(ReportEvents, Done),
 });

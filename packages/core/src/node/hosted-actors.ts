@@ -201,6 +201,8 @@ export class HostedActors {
         });
       actor.disposal ??= stopping;
       await stopping;
+    } else {
+      await this.#deps.pool.lastReport(worker);
     }
     if (this.#actors.get(actorId) !== actor) return;
     this.#forget(actor);

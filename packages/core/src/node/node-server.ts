@@ -151,7 +151,7 @@ export class NodeServer {
     connection.serve(nodeControlService, {
       ...this.#actors.handlers(),
       jobEnded: ({ jobId }) => {
-        this.#pool.endJob(jobId);
+        void this.#pool.endJob(jobId);
         this.#output.endJob(jobId);
       },
     });

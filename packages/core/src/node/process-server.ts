@@ -31,6 +31,8 @@ export interface ProcessServerDependencies {
   driverGone(workerId: string): void;
 }
 
+type Served = "registerProcess" | "ownsShared" | "flushOutput" | "collectEvents";
+
 /** Between the end of a worker's connection and the system's word on its death. */
 const LOST_WORKER_MS = 1000;
 
@@ -41,7 +43,7 @@ export class ProcessServer {
     this.#deps = deps;
   }
 
-  handlers(connection: Connection): Pick<Handlers<typeof processService, Connection>, "registerProcess" | "ownsShared" | "flushOutput"> {
+  handlers(connection: Connection): Pick<Handlers<typeof processService, Connection>, Served> {
     const { pool, clock, output } = this.#deps;
     return {
       registerProcess: (request) => this.#register(request, connection),
@@ -59,6 +61,10 @@ export class ProcessServer {
             }),
           ),
         ),
+      collectEvents: async ({ jobId }) => {
+        await pool.collectEvents(jobId);
+        return {};
+      },
     };
   }
 

@@ -40,6 +40,8 @@ const STOP_GRACE_MS = 5000;
 const LAST_WORDS_MS = 1000;
 /** A loop that runs answers in a fraction of this. */
 const SILENCE_MS = 1_000;
+/** A process that is to end has so long for its last report: a loop that computes would be waited for in vain. */
+const LAST_REPORT_MS = 100;
 
 export class WorkerPool {
   readonly #launcher: WorkerLauncher;
@@ -280,8 +282,30 @@ export class WorkerPool {
     }
   }
 
-  /** A job is over: its processes end, their memory with them. */
-  endJob(jobId: string): void {
+  /** Settles when the processes of a job have reported what happened to its tasks. */
+  async collectEvents(jobId: string): Promise<void> {
+    const workers = [...this.#workers.values()].filter((worker) => worker.jobId === jobId);
+    await Promise.all(workers.map((worker) => this.lastReport(worker)));
+  }
+
+  /** Settles when a process that is to end has reported what happened to tasks; a loop that stands still is not waited for. */
+  async lastReport({ connection }: PoolWorker): Promise<void> {
+    if (connection === undefined || connection.isClosed) return;
+    const late = Promise.withResolvers<void>();
+    const timer = this.#clock.after(LAST_REPORT_MS, late.resolve);
+    const reported = connection
+      .client(hostService)
+      .reportEvents({})
+      .catch(() => {
+        // It died first.
+      });
+    await Promise.race([reported, late.promise]);
+    timer.cancel();
+  }
+
+  /** A job is over: its processes end, their memory with them. What they know of its tasks would be lost for ever: that first. */
+  async endJob(jobId: string): Promise<void> {
+    await this.collectEvents(jobId);
     for (const worker of [...this.#workers.values()])
       if (worker.jobId === jobId && worker.actorIds.size === 0) this.stop(worker, { by: "node" }, 0);
   }

@@ -197,11 +197,25 @@ export class ClusterLink {
     });
   }
 
-  /** Settles when what workers of the job have printed so far has been shown. */
-  async flushOutput(): Promise<void> {
-    await this.process.flushOutput({ jobId: this.job.jobId }).catch(() => {
-      // The node is going down as well; its log files have the lines.
-    });
+  /**
+   * Settles when what workers of the job have printed so far has been shown, and what happened to its tasks is told.
+   *
+   * @param reportOwn tells what this process knows of that
+   */
+  async flush(reportOwn: () => void): Promise<void> {
+    const { jobId } = this.job;
+    reportOwn();
+    // A cluster of its own ends with this driver: nobody can ask what was.
+    const isOwn = this.#deps.expectedJobId !== undefined;
+    await Promise.all([
+      this.process.flushOutput({ jobId }).catch(() => {
+        // The node is going down as well; its log files have the lines.
+      }),
+      isOwn ||
+        this.process.collectEvents({ jobId }).catch(() => {
+          // Then they are lost with it.
+        }),
+    ]);
   }
 
   /** Nothing more goes to the cluster. @param code what is said of anything that still would */
@@ -223,13 +237,11 @@ export class ClusterLink {
     });
   }
 
-  /** Ends a driver's job. @param flush sends what control should still hear of it */
-  async finishJob(flush: () => void): Promise<void> {
+  /** Ends a driver's job. @param reportOwn tells what this process knows of its tasks */
+  async finishJob(reportOwn: () => void): Promise<void> {
     if (this.kind !== "driver" || !this.isJoined || this.controlConnection.isClosed) return;
     await this.disposeActors();
-    await this.flushOutput();
-    // Control keeps nothing new of a job that is over.
-    flush();
+    await this.flush(reportOwn);
     await this.control.finishJob({ jobId: this.job.jobId }).catch(() => {
       // Control is going down as well: it will see that the driver is gone.
     });

@@ -211,8 +211,13 @@ export class WorkerRuntime {
     this.table.ended = code;
     this.#submitter.shutdown(code);
     this.actors.shutdown(code);
-    await this.cluster.finishJob(() => this.#reporter.flush());
+    await this.cluster.finishJob(() => this.reportEvents());
     await this.#endpoint.close();
+  }
+
+  /** Tells what happened to tasks now and not within a second: there may be no later. */
+  reportEvents(): void {
+    this.#reporter.flush();
   }
 
   /**

@@ -28,6 +28,12 @@ class Tally {
   }
 }
 
+class DisposedTally extends Tally {
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
 /** Tells the first who arrives. */
 class Gate {
   readonly #first = Promise.withResolvers<number>();
@@ -93,6 +99,17 @@ const modes: { readonly [mode: string]: () => Promise<void> } = {
     say({ jobId, sessionDirectory, pids: pids.filter((pid) => pid !== process.pid) });
     await new Promise(() => setInterval(() => {}, 1000));
   },
+  /** Tasks and actors of a program that is over at once, in the way that END says. */
+  async brief() {
+    const { jobId } = await init();
+    const [tally, gate] = [remote(Tally).options({ numCpus: 0 }).remote(), remote(DisposedTally).options({ numCpus: 0 }).remote()];
+    const square = remote(function square(x: number) {
+      return x * x;
+    });
+    await get([...[1, 2, 3].map((x) => square.remote(x)), tally.add.remote(1), gate.add.remote(1)]);
+    say({ jobId });
+    if (process.env["END"] === "exit") process.exit();
+  },
   /** Adds one to a detached actor that any of them makes. */
   async detached() {
     await init({ namespace: "shared" });
@@ -133,7 +150,7 @@ function factsOf(error: unknown): unknown {
 
 try {
   await modes[process.argv[2] ?? ""]?.();
-  await shutdown();
+  if (process.env["END"] !== "itself") await shutdown();
 } catch (error) {
   say(factsOf(error));
 }

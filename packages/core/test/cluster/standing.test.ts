@@ -69,6 +69,29 @@ test("standing: a driver that is shot takes its workers along and nothing else",
   assert.equal(next.sessionDirectory, cluster.path);
 });
 
+for (const end of ["shutdown", "itself", "exit"] as const)
+  test(`standing: what a program did last is told when it is over, ended by: ${end}`, async () => {
+    await stand();
+    const [{ jobId }] = (await machine.run("brief", { END: end })) as [{ jobId: string }];
+
+    const observer = await observeCluster();
+    try {
+      const rows = async (): Promise<string[]> =>
+        (await observer.state.tasks()).rows
+          .filter((row) => row.jobId === jobId)
+          .map(({ name, state }) => `${name} ${state}`)
+          .sort();
+      const told = ["DisposedTally.add finished", "Tally.add finished", ...Array.from({ length: 3 }, () => "square finished")];
+      // A program that ends by force waits for nobody: the others tell within moments.
+      if (end === "exit") await eventually(async () => (await rows()).join() === told.join());
+      assert.deepEqual(await rows(), told);
+      const { events, dropped } = await observer.state.timeline({ jobId });
+      assert.deepEqual([events.filter(({ cat }) => cat === "run").length, dropped], [5, 0]);
+    } finally {
+      await observer.close();
+    }
+  });
+
 test("standing: a detached actor outlives the driver that made it", async () => {
   await stand();
   assert.deepEqual(await machine.run("detached"), [1, 2]);

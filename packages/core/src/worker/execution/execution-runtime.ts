@@ -13,6 +13,8 @@ export interface ExecutionRuntime {
   readonly functions: FunctionTable;
   /** Why an object is not there yet. `path`: ids of the calls that wait for it, each for the next. */
   readonly explainer: { explain(entry: ObjectEntry, path: readonly string[]): Promise<Explanation> };
+  /** Tells what happened to tasks now and not within a second. */
+  reportEvents(): void;
   /** Takes back, at the node's wish, a lease that nothing has been begun on. */
   yieldLease(leaseId: string): { readonly yielded: boolean; readonly discard: boolean };
 }

@@ -56,13 +56,23 @@ export class HostServer {
         }
       },
       yieldLease: ({ leaseId }) => this.#runtime.yieldLease(leaseId),
-      askOwned: () => ({ owns: this.#runtime.table.exportedCount > 0 }),
+      askOwned: () => {
+        // It may be about to leave.
+        this.#runtime.reportEvents();
+        return { owns: this.#runtime.table.exportedCount > 0 };
+      },
+      reportEvents: () => {
+        this.#runtime.reportEvents();
+        return {};
+      },
       stopActor: async ({ actorId, graceMs }) => {
         const host = this.#hosts.get(actorId);
         if (host !== undefined) {
           await Promise.race([host.end(), new Promise<void>((resolve) => this.#clock.after(graceMs, resolve))]);
           this.#hosts.delete(actorId);
         }
+        // Its process may end with it.
+        this.#runtime.reportEvents();
         return {};
       },
     };
