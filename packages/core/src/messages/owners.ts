@@ -63,8 +63,8 @@ export const OwnedTask = struct("OwnedTask", {
 export const ListOwned = message(87, "ListOwned", { limit: u53 });
 export const OwnedList = message(88, "OwnedList", { objects: list(OwnedObject), tasks: list(OwnedTask), total: u53 });
 
-/** Why a value is not there yet, as its owner sees it. */
-export const ExplainOwned = message(90, "ExplainOwned", { sequence: u53, path: opt(list(str)) });
+/** Why a value is not there yet, as its owner sees it. `withinMs`: how long it may ask others for that. */
+export const ExplainOwned = message(90, "ExplainOwned", { sequence: u53, path: opt(list(str)), withinMs: opt(u53) });
 export const OwnedExplanation = message(91, "OwnedExplanation", { state: str, reasons: list(str) });
 
 export const ownerService = service("owner", {

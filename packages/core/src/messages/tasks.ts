@@ -69,8 +69,11 @@ export const ResultRefsTaken = message(66, "ResultRefsTaken", { handover: u53 })
 /** Worker to owner: this call of an actor begins now. Told of calls with a time limit. */
 export const CallBegan = message(67, "CallBegan", { channel: u32, slot: u32, sequence: u53 });
 
-/** What a call waits for that this process has. `path`: ids of calls that wait for it, each for the next. */
-export const ExplainRun = message(68, "ExplainRun", { channel: u32, slot: u32, sequence: u53, path: list(str) });
+/**
+ * What a call waits for that this process has. `path`: ids of calls that wait for it, each for the next; `withinMs`: how long it
+ * may ask others.
+ */
+export const ExplainRun = message(68, "ExplainRun", { channel: u32, slot: u32, sequence: u53, path: list(str), withinMs: opt(u53) });
 export const RunExplanation = message(69, "RunExplanation", { state: str, reasons: list(str) });
 
 export const workerService = service("worker", {

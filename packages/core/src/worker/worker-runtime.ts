@@ -152,7 +152,7 @@ export class WorkerRuntime {
     });
     this.actors = new ActorDirectory({ cluster, table, reader, writer, results, links: this.#links, clock });
     this.explainer = this.#newExplainer();
-    this.#ownerServer = new OwnerServer(table, this.hooks, submitter, (entry, path) => this.explainer.explain(entry, path));
+    this.#ownerServer = new OwnerServer(table, this.hooks, submitter, (...asked) => this.explainer.explain(...asked));
 
     this.#executor = new Executor({
       functions: this.functions,
@@ -364,7 +364,7 @@ export class WorkerRuntime {
         isJoined: () => cluster.isJoined,
         explainLease: (leaseId) => cluster.lease.explainLease({ leaseId }),
         explainActor: (actorId) => cluster.control.explainActor({ actorId }),
-        explainAtOwner: (owner, sequence, path) => this.#owners.explain(owner, sequence, path),
+        explainAtOwner: (...asked) => this.#owners.explain(...asked),
         pidOf: async (workerId) => (await cluster.process.listWorkers({})).workers.find((row) => row.workerId === workerId)?.pid,
       },
       this.clock,

@@ -191,6 +191,10 @@ test("state: a process that computes for long is named, not waited for", async (
   try {
     const { rows, missing } = await observer.state.tasks();
     assert.ok(rows.some(({ name, state }) => name === "busy" && state === "running"));
+    // Its owner lives, and says so: only the process that computes is silent.
+    const { state, reasons } = await observer.state.explain(ref.id);
+    assert.equal(state, "running");
+    assert.match(reasons.join(), /^in process \d+, whose loop has not run for \d+ ms or more$/);
     writeFileSync(open, "");
     const pid = await get(ref);
     // A worker that starts or ends at this moment may be missing, too.

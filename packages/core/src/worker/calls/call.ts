@@ -51,7 +51,11 @@ export interface CallSlotHolder {
   /** Where the call is; absent where no process has it. */
   whereabouts?(call: Call): Whereabouts;
   /** What it waits for there, in the words of the process that has it; absent where no process has it. */
-  explainRun?(call: Call, path: readonly string[]): Promise<{ readonly state: string; readonly reasons: readonly string[] }>;
+  explainRun?(
+    call: Call,
+    path: readonly string[],
+    withinMs: number,
+  ): Promise<{ readonly state: string; readonly reasons: readonly string[] }>;
   /** The consumer of a stream has taken so many items. */
   streamCredit?(call: Call, consumed: number): void;
   /** The consumer wants no more. */

@@ -257,8 +257,8 @@ export class LeaseChannel implements LinkChannel, ResultOrigin, CallSlotHolder {
     this.link.cancel(this.number, call, cancellation);
   }
 
-  explainRun(call: Call, path: readonly string[]) {
-    return this.link.explainRun(this.number, call, path);
+  explainRun(call: Call, path: readonly string[], withinMs: number) {
+    return this.link.explainRun(this.number, call, path, withinMs);
   }
 
   streamCredit(call: Call, consumed: number): void {

@@ -92,8 +92,8 @@ export class WorkerLink {
     this.worker.cancelTask({ channel, slot, sequence, recursive, ...(force && { force }), ...(reason && { reason: reason.bytes }) });
   }
 
-  explainRun(channel: number, { slot, sequence }: Call, path: readonly string[]) {
-    return this.worker.explainRun({ channel, slot, sequence, path: [...path] });
+  explainRun(channel: number, { slot, sequence }: Call, path: readonly string[], withinMs: number) {
+    return this.worker.explainRun({ channel, slot, sequence, path: [...path], withinMs });
   }
 
   /** Makes sure that the worker knows the template before the first push that names it. */

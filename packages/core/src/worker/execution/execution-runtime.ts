@@ -11,8 +11,8 @@ export interface ExecutionRuntime {
   readonly table: ReferenceTable;
   readonly hooks: RuntimeValueHooks;
   readonly functions: FunctionTable;
-  /** Why an object is not there yet. `path`: ids of the calls that wait for it, each for the next. */
-  readonly explainer: { explain(entry: ObjectEntry, path: readonly string[]): Promise<Explanation> };
+  /** Why an object is not there yet. `path`: ids of the calls that wait for it, each for the next; `withinMs`: for asking others. */
+  readonly explainer: { explain(entry: ObjectEntry, path: readonly string[], withinMs: number | undefined): Promise<Explanation> };
   /** Tells what happened to tasks now and not within a second. */
   reportEvents(): void;
   /** Takes back, at the node's wish, a lease that nothing has been begun on. */

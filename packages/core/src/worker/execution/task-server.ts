@@ -105,10 +105,10 @@ class OwnerConnection {
         if (execution?.sequence === sequence) execution.cancel(cancellation);
         else if (recursive) this.#lent.endedParents.cancel(sequence, cancellation);
       },
-      explainRun: ({ channel, slot, sequence, path }) => {
+      explainRun: ({ channel, slot, sequence, path, withinMs }) => {
         const execution = this.#channels.get(channel)?.find(slot);
         if (execution?.sequence !== sequence) return { state: "running", reasons: [] };
-        return explainRun(execution, path, (entry, onPath) => deps.runtime.explainer.explain(entry, onPath));
+        return explainRun(execution, path, (entry, onPath) => deps.runtime.explainer.explain(entry, onPath, withinMs));
       },
       streamCredit: ({ channel, slot, consumed }) => this.#channels.get(channel)?.find(slot)?.credit(consumed),
       streamStop: ({ channel, slot }) => this.#channels.get(channel)?.find(slot)?.stopStream(),

@@ -8,7 +8,7 @@ import { Call, type Whereabouts } from "../calls/call.ts";
 import { describeEntry } from "../objects/describe-entry.ts";
 import { type ObjectEntry, objectState, type StoredAt } from "../objects/object-entry.ts";
 import type { Failure } from "../objects/object-reader.ts";
-import { type Explanation, OWNER_ANSWER_MS } from "../state/explanation.ts";
+import { type Explanation, innerAnswerMs, OWNER_ANSWER_MS } from "../state/explanation.ts";
 import type { Shape } from "../calls/shape.ts";
 import type { TaskSubmitter } from "../calls/task-submitter.ts";
 
@@ -17,7 +17,12 @@ export interface ExplainCalls {
   explainLease(leaseId: string): Promise<Explanation>;
   explainActor(actorId: string): Promise<Explanation>;
   /** Also says which process that is. */
-  explainAtOwner(owner: OwnerAddress, sequence: number, path: readonly string[]): Promise<Explanation & { readonly pid: number }>;
+  explainAtOwner(
+    owner: OwnerAddress,
+    sequence: number,
+    path: readonly string[],
+    withinMs: number,
+  ): Promise<Explanation & { readonly pid: number }>;
   /** Of a process that does not answer: its node knows. */
   pidOf(workerId: string): Promise<number | undefined>;
 }
@@ -38,10 +43,13 @@ export class ObjectExplainer {
     this.#clock = clock;
   }
 
-  /** @param path ids of calls that wait for it, each for the next: those that wait for each other are found by them */
-  async explain(entry: ObjectEntry, path: readonly string[] = []): Promise<Explanation> {
+  /**
+   * @param path ids of calls that wait for it, each for the next: those that wait for each other are found by them
+   * @param withinMs how long others are asked
+   */
+  async explain(entry: ObjectEntry, path: readonly string[] = [], withinMs = OWNER_ANSWER_MS): Promise<Explanation> {
     if (entry.isSettled) return settledExplanation(entry);
-    if (entry.owner !== undefined) return this.#askOwner(entry.owner, entry.sequence, path);
+    if (entry.owner !== undefined) return this.#askOwner(entry.owner, entry.sequence, path, withinMs);
     const call = entry.task;
     if (!(call instanceof Call)) return { state: "pending", reasons: ["its value is being stored"] };
     if (!this.#calls.isJoined()) return { state: "waiting", reasons: ["this process has not joined its cluster yet"] };
@@ -51,22 +59,22 @@ export class ObjectExplainer {
         state: "waiting",
         reasons: open.map((dependency) => `for argument ${dependency.index}: ${describeEntry(dependency.entry)}`),
       };
-    if (call.actorId !== undefined) return this.#explainActorCall(call, call.actorId, path);
-    if (call.state === callState.pushed) return this.#explainPushed(call, path);
+    if (call.actorId !== undefined) return this.#explainActorCall(call, call.actorId, path, withinMs);
+    if (call.state === callState.pushed) return this.#explainPushed(call, path, withinMs);
     if (call.state === callState.waiting) return { state: "waiting", reasons: ["its code or its arguments are being sent"] };
     return this.#explainQueued(call);
   }
 
-  async #askOwner(owner: OwnerAddress, sequence: number, path: readonly string[]): Promise<Explanation> {
+  async #askOwner(owner: OwnerAddress, sequence: number, path: readonly string[], withinMs: number): Promise<Explanation> {
     const { workerId } = owner;
     const askedAtMs = this.#unanswered.get(workerId) ?? this.#clock.nowMs();
     this.#unanswered.set(workerId, askedAtMs);
-    const asked = this.#calls.explainAtOwner(owner, sequence, path).then(
+    const asked = this.#calls.explainAtOwner(owner, sequence, path, innerAnswerMs(withinMs)).then(
       ({ state, reasons, pid }) => ({ state, reasons: reasons.map((reason) => `owner pid ${pid}: ${reason}`) }),
       (error: unknown) => ({ state: "lost", reasons: [RaiaError.is(error) ? error.message : String(error)] }),
     );
     void asked.then(() => this.#unanswered.delete(workerId));
-    const late = new Promise<undefined>((resolve) => this.#clock.after(OWNER_ANSWER_MS, () => resolve(undefined)));
+    const late = new Promise<undefined>((resolve) => this.#clock.after(withinMs, () => resolve(undefined)));
     return (await Promise.race([asked, late])) ?? { state: "unknown", reasons: [await this.#describeSilence(workerId, askedAtMs)] };
   }
 
@@ -76,36 +84,41 @@ export class ObjectExplainer {
     return `its owner ${pid === undefined ? shortId(workerId) : `pid ${pid}`} has not run its loop for ${seconds} s or more`;
   }
 
-  async #explainActorCall(call: Call, actorId: string, path: readonly string[]): Promise<Explanation> {
+  async #explainActorCall(call: Call, actorId: string, path: readonly string[], withinMs: number): Promise<Explanation> {
     const { state, reasons } = await this.#calls.explainActor(actorId);
     const actor = `actor ${shortId(actorId)}`;
     if (state !== "alive") return { state: "queued", reasons: [`its ${actor} is ${state}`, ...reasons] };
     if (call.state !== callState.pushed) return { state: "queued", reasons: [`behind other calls of this process to its ${actor}`] };
-    const run = await this.#explainRun(call, path);
-    if (run === undefined) return { state: "assigned", reasons: [`its ${actor} has the call, and has not run its loop for 1 s or more`] };
+    const run = await this.#explainRun(call, path, withinMs);
+    if (run === undefined)
+      return { state: "assigned", reasons: [`its ${actor} has the call, and has not run its loop for ${withinMs} ms or more`] };
     return { state: run.state, reasons: [`its ${actor} has the call`, ...run.reasons] };
   }
 
-  async #explainPushed(call: Call, path: readonly string[]): Promise<Explanation> {
+  async #explainPushed(call: Call, path: readonly string[], withinMs: number): Promise<Explanation> {
     const where = call.holder?.whereabouts?.(call);
     const explained = pushedExplanation(where);
     const isNext = where?.nextSinceMs !== undefined;
     if (explained.state !== "running" && !isNext) return explained;
-    const run = await this.#explainRun(call, path);
-    if (where?.nextSinceMs !== undefined && run === undefined)
-      return { state: "assigned", reasons: [standsStill(where.pid, this.#clock.nowMs() - where.nextSinceMs)] };
+    const run = await this.#explainRun(call, path, withinMs);
+    if (where !== undefined && run === undefined) {
+      const { pid, nextSinceMs } = where;
+      return nextSinceMs === undefined
+        ? { state: "running", reasons: [`in process ${pid}, whose loop has not run for ${withinMs} ms or more`] }
+        : { state: "assigned", reasons: [standsStill(pid, this.#clock.nowMs() - nextSinceMs)] };
+    }
     return run === undefined || run.reasons.length === 0
       ? explained
       : { state: run.state, reasons: [...explained.reasons, ...run.reasons] };
   }
 
   /** The word of the process that has it; undefined when it does not answer. */
-  async #explainRun(call: Call, path: readonly string[]): Promise<Explanation | undefined> {
+  async #explainRun(call: Call, path: readonly string[], withinMs: number): Promise<Explanation | undefined> {
     const { holder } = call;
     if (holder?.explainRun === undefined || path.length >= MAX_PATH) return { state: "running", reasons: [] };
     // When it has died, its owner is about to hear why.
-    const asked = holder.explainRun(call, path).catch(() => undefined);
-    const late = new Promise<undefined>((resolve) => this.#clock.after(OWNER_ANSWER_MS, () => resolve(undefined)));
+    const asked = holder.explainRun(call, path, innerAnswerMs(withinMs)).catch(() => ({ state: "assigned", reasons: [] }));
+    const late = new Promise<undefined>((resolve) => this.#clock.after(withinMs, () => resolve(undefined)));
     return Promise.race([asked, late]);
   }
 

@@ -71,9 +71,9 @@ export class OwnerClient {
   }
 
   /** Why an object is not there yet, in its owner's words, and which process that is. */
-  async explain(owner: OwnerAddress, sequence: number, path: readonly string[]) {
+  async explain(owner: OwnerAddress, sequence: number, path: readonly string[], withinMs: number) {
     const connection = await this.#endpoint.dial(owner.address);
     const client = await this.dial(owner);
-    return { ...(await client.explainOwned({ sequence, path: [...path] })), pid: connection.peerPid };
+    return { ...(await client.explainOwned({ sequence, path: [...path], withinMs })), pid: connection.peerPid };
   }
 }

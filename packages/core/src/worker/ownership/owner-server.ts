@@ -18,6 +18,8 @@ import type { TaskSubmitter } from "../calls/task-submitter.ts";
 
 type Reply = Infer<typeof ObjectReply>;
 
+type ExplainEntry = (entry: ObjectEntry, path: readonly string[], withinMs: number | undefined) => Promise<Explanation>;
+
 /** How many objects and tasks one listing may ask for: what an owner can pack without being missed elsewhere. */
 const MAX_LISTED = 10_000;
 
@@ -25,14 +27,9 @@ export class OwnerServer {
   readonly #table: ReferenceTable;
   readonly #hooks: RuntimeValueHooks;
   readonly #submitter: TaskSubmitter;
-  readonly #explain: (entry: ObjectEntry, path: readonly string[]) => Promise<Explanation>;
+  readonly #explain: ExplainEntry;
 
-  constructor(
-    table: ReferenceTable,
-    hooks: RuntimeValueHooks,
-    submitter: TaskSubmitter,
-    explain: (entry: ObjectEntry, path: readonly string[]) => Promise<Explanation>,
-  ) {
+  constructor(table: ReferenceTable, hooks: RuntimeValueHooks, submitter: TaskSubmitter, explain: ExplainEntry) {
     this.#table = table;
     this.#hooks = hooks;
     this.#submitter = submitter;
@@ -73,8 +70,8 @@ export class OwnerServer {
         this.#submitter.cancel(task, { force, recursive, reason });
       },
       listOwned: ({ limit }) => this.#list(Math.min(limit, MAX_LISTED)),
-      explainOwned: async ({ sequence, path = [] }) => {
-        for (const entry of this.#table.owned()) if (entry.sequence === sequence) return this.#explain(entry, path);
+      explainOwned: async ({ sequence, path = [], withinMs }) => {
+        for (const entry of this.#table.owned()) if (entry.sequence === sequence) return this.#explain(entry, path, withinMs);
         return { state: "unknown", reasons: ["its owner does not know it (any more)"] };
       },
       ping: () => ({}),

@@ -13,7 +13,7 @@ import { ownerService, type OwnedList } from "../../messages/owners.ts";
 import type { Connection } from "../../wire/connection.ts";
 import type { Infer } from "../../wire/schema.ts";
 import { chromeTrace, type TraceEvent } from "./chrome-trace.ts";
-import { type Explanation, OWNER_ANSWER_MS } from "./explanation.ts";
+import { type Explanation, innerAnswerMs, OWNER_ANSWER_MS } from "./explanation.ts";
 import { mergeObjects, mergeTasks, type ObjectState, type TaskState } from "./state-rows.ts";
 
 export type StoreUsage = Infer<typeof StoreUsageType>;
@@ -201,7 +201,9 @@ export class ClusterState {
     }
     if (owners.length > 1)
       throw new RaiaError("INVALID_ARGUMENT", { call: "explain", id, reason: `${owners.length} processes have ids that begin so` });
-    const answer = this.#ask(owner, (client) => client.explainOwned({ sequence: owned.sequence }));
+    const answer = this.#ask(owner, (client) =>
+      client.explainOwned({ sequence: owned.sequence, withinMs: innerAnswerMs(OWNER_ANSWER_MS) }),
+    );
     const explained = await answer;
     return "missing" in explained
       ? { state: "unknown", reasons: [`owner pid ${owner.pid}: ${explained.missing.reason}`] }
