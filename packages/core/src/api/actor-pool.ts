@@ -41,7 +41,7 @@ interface Work<A, R> {
 
 /**
  * @typeParam A handles of actors
- * @typeParam R what their calls give
+ * @typeParam R what calls that are submitted give; `map` tells by itself what its call gives
  */
 export class ActorPool<A extends object, R = unknown> {
   readonly #deps: PoolDependencies;
@@ -69,20 +69,24 @@ export class ActorPool<A extends object, R = unknown> {
    * The results of `call` for each value, in the order of the values. Values are taken one ahead of the actors, so a source
    * without end is fine. An error ends it: what is under way goes on, what has not begun does not begin.
    */
-  map<V>(call: PoolCall<A, V, R>, values: Iterable<V> | AsyncIterable<V>): AsyncGenerator<R, void, undefined> {
+  map<V, T extends R>(call: PoolCall<A, V, T>, values: Iterable<V> | AsyncIterable<V>): AsyncGenerator<T, void, undefined> {
     refuseOptions("ActorPool.map", arguments[2]);
     return this.#map(checkedCall("map", call), checkedValues("map", values), true);
   }
 
   /** The same, as the results are ready. */
-  mapUnordered<V>(call: PoolCall<A, V, R>, values: Iterable<V> | AsyncIterable<V>): AsyncGenerator<R, void, undefined> {
+  mapUnordered<V, T extends R>(call: PoolCall<A, V, T>, values: Iterable<V> | AsyncIterable<V>): AsyncGenerator<T, void, undefined> {
     refuseOptions("ActorPool.mapUnordered", arguments[2]);
     return this.#map(checkedCall("mapUnordered", call), checkedValues("mapUnordered", values), false);
   }
 
-  async *#map<V>(call: PoolCall<A, V, R>, values: Iterable<V> | AsyncIterable<V>, ordered: boolean): AsyncGenerator<R, void, undefined> {
-    const mine: Work<A, R>[] = [];
-    const take = (): Work<A, R> | undefined => {
+  async *#map<V, T extends R>(
+    call: PoolCall<A, V, T>,
+    values: Iterable<V> | AsyncIterable<V>,
+    ordered: boolean,
+  ): AsyncGenerator<T, void, undefined> {
+    const mine: Work<A, T>[] = [];
+    const take = (): Work<A, T> | undefined => {
       const index = ordered ? (mine[0]?.isDone ? 0 : -1) : mine.findIndex(({ isDone }) => isDone);
       return index < 0 ? undefined : mine.splice(index, 1)[0];
     };
@@ -105,11 +109,12 @@ export class ActorPool<A extends object, R = unknown> {
   }
 
   /**
-   * The result of the value that was submitted first of those whose results nobody took.
+   * The result of the value that was submitted first of those whose results nobody took. Its type is the pool's, or one that you
+   * name: `getNext<number>()`.
    *
    * @throws what the actor threw; {RaiaError} GET_TIMEOUT, and then the result can still be taken; INVALID_ARGUMENT when there is none
    */
-  async getNext(options: GetOptions = {}): Promise<R> {
+  async getNext<T extends R = R>(options: GetOptions = {}): Promise<T> {
     checkWaitOptions("get", options);
     const [first] = this.#submitted;
     if (first === undefined) throw invalid("getNext", "there is no result left to take: ask hasNext() first");
@@ -122,18 +127,18 @@ export class ActorPool<A extends object, R = unknown> {
       for (const work of [first, ...others]) this.#submitted.add(work);
       throw error;
     }
-    return await resultOf(first);
+    return (await resultOf(first)) as T;
   }
 
   /** The next result that is ready, of whatever value. @throws as `getNext` */
-  async getNextUnordered(options: GetOptions = {}): Promise<R> {
+  async getNextUnordered<T extends R = R>(options: GetOptions = {}): Promise<T> {
     checkWaitOptions("get", options);
     if (this.#submitted.size === 0) throw invalid("getNextUnordered", "there is no result left to take: ask hasNext() first");
     const taken = await this.#whenTaken(() => {
       for (const work of this.#submitted) if (work.isDone && this.#submitted.delete(work)) return work;
       return undefined;
     }, options);
-    return await resultOf(taken);
+    return (await resultOf(taken)) as T;
   }
 
   /** Whether there is a result to take, now or later. */
@@ -163,12 +168,12 @@ export class ActorPool<A extends object, R = unknown> {
     this.#dispatch();
   }
 
-  #add(call: (actor: A) => ObjectRef<R>): Work<A, R> {
+  #add<T extends R>(call: (actor: A) => ObjectRef<T>): Work<A, T> {
     if (this.#pending.length >= MAX_POOL_PENDING) {
       throw new RaiaError("LIMIT_EXCEEDED", { limit: "values that wait in an ActorPool", max: MAX_POOL_PENDING });
     }
     if (this.#isExtinct) throw this.#extinction();
-    const work: Work<A, R> = { call, ref: undefined, refusal: undefined, isDone: false, isDropped: false };
+    const work: Work<A, T> = { call, ref: undefined, refusal: undefined, isDone: false, isDropped: false };
     this.#pending.push(work);
     this.#dispatch();
     return work;
@@ -230,7 +235,7 @@ export class ActorPool<A extends object, R = unknown> {
   }
 
   /** Waits until `take` takes something. It is asked each time that some work is done, one waiter after another. */
-  #whenTaken(take: () => Work<A, R> | undefined, { timeoutMs, signal }: GetOptions): Promise<Work<A, R>> {
+  #whenTaken<W>(take: () => W | undefined, { timeoutMs, signal }: GetOptions): Promise<W> {
     return new Promise((resolve, reject) => {
       const taken = take();
       if (taken !== undefined) return resolve(taken);

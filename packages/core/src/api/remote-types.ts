@@ -73,7 +73,7 @@ type CheckedSignatures<S extends Signatures> = S extends readonly [infer First e
 
 // -- actors
 
-type AnyClass = abstract new (...args: never[]) => object;
+type AnyClass = new (...args: never[]) => object;
 /** A class that is set up by `static async create(...)`; its constructor may be private. */
 type CreatedClass = { readonly prototype: object; create(...args: never[]): object };
 export type ActorClassLike = AnyClass | CreatedClass;
@@ -99,19 +99,25 @@ export interface ActorClass<C extends ActorClassLike, M extends MethodsOptions =
    */
   remote(...args: Arguments<SetUp<C>>): ActorHandle<InstanceOf<C>, M>;
   /** The same class with further options. @throws {RaiaError} INVALID_OPTION */
-  options<const L extends MethodsOptions = M>(options: ActorOptions<L>): ActorClass<C, L>;
+  options<const L extends MethodsOptions = M>(options: ActorOptions<L> & OnlyMethods<C, L>): ActorClass<C, L>;
 }
 
 /** `unknown` when `remote(Class)` accepts it; otherwise the reason, as the name of an error. */
 export type SendableClass<C> = RemoteCallable<SetUp<C>, undefined>;
 
 /**
- * Calls an actor of class I: `handle.method.remote(...)`. Has the public methods and nothing else. It may be sent, and is
- * not thenable. `await using` lets go of it at the end of a block.
+ * Calls an actor of class I: `handle.method.remote(...)`. It may be sent, and is not thenable. `await using` lets go of it at the
+ * end of a block. Fields stand here with a type that nothing has, rather than not at all: which keys are methods is not known yet
+ * where a class has a field of its own handle's type.
  */
 export type ActorHandle<I, M extends MethodsOptions = Record<never, never>> = {
-  readonly [K in MethodName<I>]: MethodOf<I[K], K extends keyof M ? Said<M[K]> : undefined>;
+  readonly [K in PublicName<I>]: [I[K]] extends [AnyFunction]
+    ? MethodOf<I[K], K extends keyof M ? Said<M[K]> : undefined>
+    : Unsendable<"a field stays in its actor; give the class a method that returns it">;
 } & AnyActorHandle;
+
+/** `then` would make the handle thenable, and `toJSON` is the handle's own. */
+type PublicName<I> = Exclude<keyof I & string, "then" | "toJSON">;
 
 /** How many results calls of a method have, where the options of its class say so. */
 type Said<O> = O extends { readonly numReturns: infer N extends NumReturns } ? N : undefined;
@@ -120,10 +126,11 @@ export interface AnyActorHandle extends AsyncDisposable {
   readonly [brand]: "actor";
 }
 
-/** The public methods. `then` would make the handle thenable, and `toJSON` is the handle's own. */
-export type MethodName<I> = {
-  [K in keyof I]-?: K extends string ? (K extends "then" | "toJSON" ? never : I[K] extends AnyFunction ? K : never) : never;
-}[keyof I];
+/** Its public methods. */
+type MethodName<I> = { [K in PublicName<I>]-?: I[K] extends AnyFunction ? K : never }[PublicName<I>];
+
+/** Refuses options for what is no method of the class. */
+export type OnlyMethods<C, M> = { readonly methods?: { readonly [K in Exclude<keyof M, MethodName<InstanceOf<C>>>]: never } | undefined };
 
 /** One method of an actor. R is what it resolves to, or the items that it yields when N is "streaming". */
 export interface RemoteMethod<P extends readonly unknown[], R, N extends NumReturns = 1> {

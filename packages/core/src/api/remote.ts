@@ -4,7 +4,7 @@ import type { AnyFunction } from "../worker/functions.ts";
 import { ActorClassHandle } from "./actor-class.ts";
 import type { ActorOptions, MethodsOptions, NumReturns, TaskOptions } from "./option-types.ts";
 import { RemoteFunctionHandle } from "./remote-function.ts";
-import type { ActorClass, ActorClassLike, RemoteFunctionOf, SendableClass, SendableFunction } from "./remote-types.ts";
+import type { ActorClass, ActorClassLike, OnlyMethods, RemoteFunctionOf, SendableClass, SendableFunction } from "./remote-types.ts";
 
 /**
  * Makes a handle whose calls run in other processes. Code and captured variables are read once, at the first call of the
@@ -14,7 +14,7 @@ import type { ActorClass, ActorClassLike, RemoteFunctionOf, SendableClass, Senda
  */
 export function remote<C extends ActorClassLike, const M extends MethodsOptions = Record<never, never>>(
   Class: C & SendableClass<C>,
-  options?: ActorOptions<M>,
+  options?: ActorOptions<M> & OnlyMethods<C, M>,
 ): ActorClass<C, M>;
 export function remote<F extends (...args: never[]) => unknown, N extends NumReturns | undefined = undefined>(
   fn: F & SendableFunction<F>,

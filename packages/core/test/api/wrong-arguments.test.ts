@@ -128,11 +128,12 @@ test("a queue's waits and a pool take options of theirs", async () => {
 });
 
 test("options of a method that the class has not are refused where they are written", () => {
-  assert.throws(() => remote(Named, { methods: { anser: { numReturns: 2 } } }), {
+  const misspelt: object = { methods: { anser: { numReturns: 2 } } };
+  assert.throws(() => remote(Named, misspelt), {
     code: "INVALID_OPTION",
     message: /option=methods\.anser .*did you mean answer\?/,
   });
-  assert.throws(() => remote(Named).options({ methods: { anser: {} } }), { code: "INVALID_OPTION" });
+  assert.throws(() => remote(Named).options(misspelt), { code: "INVALID_OPTION" });
 });
 
 test("listings refuse a limit that is none", async () => {

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import {
   type ActorHandle,
+  ActorPool,
   get,
   map,
   type ObjectRef,
@@ -116,8 +117,8 @@ export async function actors(): Promise<void> {
   for await (const item of counter.countTo.remote(2)) same<typeof item, ObjectRef<number>>(true);
   // @ts-expect-error the constructor takes a number
   remote(Counter).remote("5");
-  // @ts-expect-error a property is no method
-  void counter.label;
+  // @ts-expect-error a field is no method
+  void counter.label.remote;
   // @ts-expect-error no such method
   void counter.subtract;
   same<Awaited<typeof counter>, ActorHandle<Counter>>(true);
@@ -354,4 +355,84 @@ export function whatCanBeSent(): void {
   }
   // @ts-expect-error a constructor that takes a function
   remote(Calls);
+}
+
+/** Its fields are of the type of its own handles. */
+class Station {
+  next: ActorHandle<Station> | undefined;
+  readonly others: ActorHandle<Station>[] = [];
+  readonly byName = new Map<string, ActorHandle<Station>>();
+  link(next: ActorHandle<Station>): void {
+    this.next = next;
+  }
+  async hops(): Promise<number> {
+    return this.next === undefined ? 0 : (await get(this.next.hops.remote())) + 1;
+  }
+}
+
+export function actorsThatKnowEachOther(): void {
+  const station = remote(Station).remote();
+  same<typeof station, ActorHandle<Station>>(true);
+  station.link.remote(remote(Station).remote());
+  same<ReturnType<typeof station.hops.remote>, ObjectRef<number>>(true);
+  // @ts-expect-error a field stays in its actor
+  void station.next.remote;
+  // @ts-expect-error an actor of another class
+  station.link.remote(remote(Pool).remote(1));
+  const known: ActorHandle<{ hops(): Promise<number> }> = station;
+  void known;
+}
+
+export function optionsOfMethods(): void {
+  remote(Counter, { methods: { add: { maxTaskRetries: 1 } } });
+  remote(Counter).options({ methods: { countTo: { generatorBackpressure: 1 } } });
+  // @ts-expect-error no such method
+  remote(Counter, { methods: { nope: {} } });
+  // @ts-expect-error nor here
+  remote(Counter).options({ methods: { nope: {} } });
+  // @ts-expect-error a field is no method
+  remote(Counter, { methods: { label: {} } });
+}
+
+export function abstractClasses(): void {
+  abstract class Shape {
+    abstract area(): number;
+  }
+  abstract class Found extends Shape {
+    static create(): Found {
+      throw new Error("what it finds");
+    }
+  }
+  // @ts-expect-error nothing can be made of it
+  remote(Shape);
+  const found = remote(Found).remote();
+  same<typeof found, ActorHandle<Found>>(true);
+}
+
+class Measurer {
+  length(text: string): number {
+    return text.length;
+  }
+  async shown(value: number): Promise<string> {
+    return String(value);
+  }
+}
+
+export async function pools(): Promise<void> {
+  const actor = remote(Measurer).remote();
+  const pool = new ActorPool([actor]);
+  for await (const length of pool.map((one, text: string) => one.length.remote(text), ["a"])) same<typeof length, number>(true);
+  for await (const shown of pool.mapUnordered((one, value) => one.shown.remote(value), [1])) same<typeof shown, string>(true);
+  // @ts-expect-error the values are no texts
+  pool.map((one, text: string) => one.length.remote(text), [1]);
+  pool.submit((one, text) => one.length.remote(text), "a");
+  same<Awaited<ReturnType<typeof pool.getNext>>, unknown>(true);
+  const next = await pool.getNext<number>();
+  same<typeof next, number>(true);
+  const typed = new ActorPool<ActorHandle<Measurer>, number>([actor]);
+  typed.submit((one, text) => one.length.remote(text), "a");
+  // @ts-expect-error its calls give numbers
+  typed.submit((one, value) => one.shown.remote(value), 1);
+  const length = await typed.getNextUnordered();
+  same<typeof length, number>(true);
 }
