@@ -55,14 +55,18 @@ describe("set-up hooks", () => {
     }
   });
 
-  test("one that is not there, of an actor", async () => {
+  test("one that is not there, of an actor: with what it said, as of a task", async () => {
     class Never {
       value(): number {
         return 1;
       }
     }
     const never = remote(Never, { runtimeEnv: { setupHook: "./nowhere.mjs" } }).remote();
-    await assert.rejects(get(never.value.remote()), failsWith("RUNTIME_ENV_FAILED"));
+    await assert.rejects(get(never.value.remote()), (error) => {
+      failsWith("RUNTIME_ENV_FAILED", { setupHook: "./nowhere.mjs", cause: "exit", exitCode: 78 })(error);
+      assert.match(JSON.stringify((error as RaiaError).facts["stderrTail"]), /nowhere\.mjs/);
+      return true;
+    });
   });
 });
 

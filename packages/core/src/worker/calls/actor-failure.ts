@@ -26,7 +26,8 @@ export function causeFacts(view: ActorView | undefined): Facts {
     signal: cause.signal,
     exitCode: cause.exitCode,
     pid: cause.pid,
-    ...(cause.facts as Facts | undefined),
     stderrTail: cause.stderrTail?.length ? cause.stderrTail : undefined,
+    // Last: of a process that was refused they tell of that process.
+    ...(cause.facts as Facts | undefined),
   };
 }
