@@ -154,7 +154,9 @@ export const name: Rule = (value, option) => {
 };
 
 export const text: Rule = (value, option) => {
-  if (typeof value !== "string" || value === "" || value.includes("\0")) throw invalidOption(option, value, "must be text");
+  if (typeof value !== "string") throw invalidOption(option, value, "must be text");
+  if (value === "") throw invalidOption(option, value, "must not be empty");
+  if (value.includes("\0")) throw invalidOption(option, value, "must not contain the character 0");
   return value;
 };
 

@@ -93,7 +93,17 @@ test("variables that no process can have are refused, and their values are not s
     );
   }
   assert.throws(() => checkTaskOptions({ runtimeEnv: { pip: ["numpy"] } }), { code: "INVALID_OPTION" });
-  assert.throws(() => checkTaskOptions({ runtimeEnv: { setupHook: () => {} } }), { code: "INVALID_OPTION" });
+  for (const [setupHook, rule] of [
+    [() => {}, "must be text, "],
+    ["", "must not be empty"],
+    ["./a.ts\0#go", "must not contain the character 0"],
+    ["#go", 'must be "module#export", or a module alone'],
+    ["./a.ts#", 'must be "module#export", or a module alone'],
+  ] as const)
+    assert.throws(
+      () => checkTaskOptions({ runtimeEnv: { setupHook: setupHook as string } }),
+      (error) => RaiaError.is(error, "INVALID_OPTION") && error.message.includes(`runtimeEnv.setupHook ${rule}`),
+    );
 });
 
 test("expanding may not make a variable longer than a process can have", () => {

@@ -45,7 +45,9 @@ function checkLength(option: string, chars: number, most: number): void {
 
 const setupHook: Rule = (value, option) => {
   if (typeof value === "function") throw invalidOption(option, value, 'must be text, "module#export": a hook is imported in the worker');
-  return text(value, option);
+  const hook = text(value, option) as string;
+  if (/^#|#$/.test(hook)) throw invalidOption(option, value, 'must be "module#export", or a module alone');
+  return hook;
 };
 
 export const runtimeEnvRules: Rules = { envVars, workingDir: text, setupHook };

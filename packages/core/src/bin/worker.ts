@@ -1,7 +1,6 @@
 /** Wires a worker from its parts. */
 import { existsSync } from "node:fs";
 import { flushCompileCache } from "node:module";
-import { pathToFileURL } from "node:url";
 import { isMainThread } from "node:worker_threads";
 import { realClock } from "../base/clock.ts";
 import { realFinalizers } from "../base/finalizers.ts";
@@ -17,6 +16,7 @@ import { ipcTransport } from "../wire/ipc-transport.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
 import { enableCollection } from "./collection.ts";
 import { printAtOnce } from "./output-at-once.ts";
+import { runSetupHook } from "./setup-hook.ts";
 import { printThroughProcess } from "./thread-output.ts";
 import { setProcessRuntime } from "../worker/current-runtime.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
@@ -65,23 +65,6 @@ export async function runWorker(): Promise<void> {
 
 /** Past the first task, which is in a hurry. */
 const FLUSH_AFTER_MS = 500;
-
-/** `module#export`, or a module whose import is the set-up. */
-async function runSetupHook(hook: string): Promise<void> {
-  const [specifier = "", name] = hook.split("#");
-  const module = (await import(
-    specifier.startsWith(".") || specifier.startsWith("/") ? pathToFileURL(specifier).href : specifier
-  )) as Record<string, unknown>;
-  const setup = module[name ?? "default"];
-  if (typeof setup === "function") await (setup as () => unknown)();
-  else if (name !== undefined) throw new Error(notAFunction(specifier, name, module));
-}
-
-function notAFunction(specifier: string, name: string, module: Readonly<Record<string, unknown>>): string {
-  const what = name in module ? `is not a function but ${typeof module[name]}` : "is not there";
-  const known = Object.keys(module).filter((each) => typeof module[each] === "function");
-  return `export ${name} of ${specifier} ${what}; its functions: ${known.join(", ") || "none"}`;
-}
 
 /** Its node reads the code, and whoever waits for the worker the text. */
 function setupFailed(error: unknown): never {
