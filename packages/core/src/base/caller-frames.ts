@@ -3,13 +3,13 @@
  * Raia calls within itself would fill the usual ten frames. Raia's own frames and Node's are left out of it.
  */
 import { fileURLToPath } from "node:url";
+import { ownFolder } from "./own-place.ts";
 
 /** Enough for Raia's own frames and the user's that wait for them. */
 const MAX_FRAMES = 60;
 
 /** The folder of this library's code: `src` or `dist`. */
-const ownUrl = new URL("../", import.meta.url).href;
-const ownMarks = ownUrl.startsWith("file:") ? [ownUrl, fileURLToPath(ownUrl)] : [ownUrl];
+const ownMarks = ownFolder.startsWith("file:") ? [ownFolder, fileURLToPath(ownFolder)] : [ownFolder];
 
 /** The frames, a line each; "" where none of the user's code is known to wait. As many as the user's own limit says. */
 export function callerFrames(): string {

@@ -5,6 +5,7 @@ import { realClock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import { realFinalizers } from "../base/finalizers.ts";
 import { jobIdOf, newWorkerId } from "../base/ids.ts";
+import { checkProgramsAreHere } from "../base/own-place.ts";
 import { realRandom } from "../base/random.ts";
 import { joinSessionDirectory, makeSessionDirectory, type SessionDirectory } from "../base/session-directory.ts";
 import { makeSecret, readSecret } from "../base/session-secret.ts";
@@ -31,6 +32,7 @@ import { installRemoteValues } from "../api/remote-value-codecs.ts";
 export function startDriver(options: DriverOptions, lost: (error: RaiaError) => void): Driver {
   enableCollection();
   if ((options.mode ?? modeOf(process.env)) === "inProcess") return startInProcess(options);
+  checkProgramsAreHere();
   const address = clusterAddress(options.address, process.env);
   // Without a session that stands there is nothing to ask: the cluster starts in this very turn.
   if (address.kind === "local" || (address.kind === "any" && !mayStand())) return drive(options, lost, startLocal(options));

@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RaiaError } from "../base/errors.ts";
+import { ownFile } from "../base/own-place.ts";
 import type { SessionDirectory } from "../base/session-directory.ts";
 import { type HeadOptions, headEnvironment } from "./head-options.ts";
 
@@ -13,9 +14,7 @@ export interface HeadProcess {
   readonly ready: Promise<void>;
 }
 
-const here = import.meta.url;
-/** Named from the top, since a package's parts all lie one level below it. */
-const headMain = fileURLToPath(new URL(`../bin/head-main${here.slice(here.lastIndexOf("."))}`, here));
+const headMain = fileURLToPath(ownFile("bin/head-main"));
 /** The descriptor behind stdin, stdout and stderr. */
 const READY_DESCRIPTOR = 3;
 const START_TIMEOUT_MS = 30_000;

@@ -3,6 +3,7 @@
  * itself, and ends with the node.
  */
 import { Worker } from "node:worker_threads";
+import { ownFile } from "../base/own-place.ts";
 import type { ThreadCommand, ThreadEnd } from "../node/thread-launcher.ts";
 import { dieWithParent } from "../store/posix.ts";
 import { printAtOnce } from "./output-at-once.ts";
@@ -10,8 +11,7 @@ import { writeFrames } from "./thread-output.ts";
 
 const SIGKILL = 9;
 
-const here = import.meta.url;
-const workerMain = new URL(`../bin/worker-main${here.slice(here.lastIndexOf("."))}`, here);
+const workerMain = ownFile("bin/worker-main");
 
 export function runThreadHost(): void {
   printAtOnce();

@@ -6,6 +6,7 @@
 import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { RaiaError } from "../base/errors.ts";
+import { ownFile } from "../base/own-place.ts";
 import type { RecordChange, RecordStore, StoredRecord } from "./record-store.ts";
 import type { ThreadOptions, ThreadReply, ThreadRequest } from "./sqlite-thread.ts";
 
@@ -114,10 +115,8 @@ export class SqliteRecordStore implements RecordStore {
   #start(): Worker {
     const { path, maxBytes } = this.#options;
     const workerData: ThreadOptions = { path, maxBytes };
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const file = new URL(`../control/sqlite-thread.${extension}`, import.meta.url);
     // Flags of the process (--input-type, --import) are not meant for this thread, nor those in its NODE_OPTIONS.
-    const thread = new Worker(file, { workerData, name: "raia-store", execArgv: [], env: {} });
+    const thread = new Worker(ownFile("control/sqlite-thread"), { workerData, name: "raia-store", execArgv: [], env: {} });
     thread.on("message", (reply: ThreadReply) => {
       const waiting = this.#waiting.shift();
       if (this.#waiting.length === 0) thread.unref();

@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ROOT_DIRECTORY } from "../base/current-directory.ts";
+import { ownFile } from "../base/own-place.ts";
 
 export interface WorkerStart {
   readonly workerId: string;
@@ -23,10 +24,8 @@ export interface WorkerCommand {
   readonly cwd: string;
 }
 
-/** The program lies beside ours, with the same ending: `.ts` in a checkout, `.js` in a package. */
-const here = import.meta.url;
-const workerMain = fileURLToPath(new URL(`../bin/worker-main${here.slice(here.lastIndexOf("."))}`, here));
-const threadHostMain = fileURLToPath(new URL(`../bin/thread-host-main${here.slice(here.lastIndexOf("."))}`, here));
+const workerMain = fileURLToPath(ownFile("bin/worker-main"));
+const threadHostMain = fileURLToPath(ownFile("bin/thread-host-main"));
 
 /** @param inherited what every worker gets */
 export function workerCommand(start: WorkerStart, inherited: Readonly<Record<string, string>>, sessionPath: string): WorkerCommand {
