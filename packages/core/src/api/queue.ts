@@ -4,7 +4,6 @@
  */
 import { RaiaError } from "../base/errors.ts";
 import { brand, type ObjectRef } from "../worker/objects/object-ref.ts";
-import type { GetOptions } from "../worker/objects/wait-options.ts";
 import { kill } from "./actor-class.ts";
 import { MAX_QUEUE_ITEMS, MAX_QUEUE_WAITERS } from "./limits.ts";
 import { checkCallOptions } from "./call-options.ts";
@@ -116,8 +115,14 @@ export class Queue<T> {
   /** Waits for a call at one of the ends; an abort cancels it, so that it takes no item that nobody would get. */
   async #call<R>(call: (wait: { signal?: AbortSignal }) => ObjectRef<R>, signal: AbortSignal | undefined): Promise<R> {
     signal?.throwIfAborted();
-    const options: GetOptions = { signal };
-    return await call(signal === undefined ? {} : { signal }).get(options);
+    if (signal === undefined) return await call({}).get();
+    try {
+      return await call({ signal }).get();
+    } catch (error) {
+      // Who waits knows of the signal, and nothing of a call that it cancelled.
+      if (signal.aborted && RaiaError.is(error, "TASK_CANCELLED")) throw signal.reason;
+      throw error;
+    }
   }
 
   #full(wanted: number, timeoutMs: number | undefined): RaiaError {

@@ -67,8 +67,10 @@ test("a wait that was given up takes no item", async () => {
   const controller = new AbortController();
   const waiting = queue.get({ signal: controller.signal });
   assert.equal(await queue.size(), 0);
-  controller.abort(new Error("enough"));
-  await assert.rejects(waiting);
+  const enough = new Error("enough");
+  controller.abort(enough);
+  await assert.rejects(waiting, (error) => error === enough);
+  await assert.rejects(queue.get({ signal: controller.signal }), (error) => error === enough);
   await queue.put(1);
   assert.equal(await queue.get({ timeoutMs: 5000 }), 1);
 });
