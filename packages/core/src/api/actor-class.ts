@@ -1,6 +1,6 @@
 /** remote(Class): actors, and the handles through which they are called. */
 import { RaiaError } from "../base/errors.ts";
-import { newActorId } from "../base/ids.ts";
+import { newActorId, shortId } from "../base/ids.ts";
 import type { ActorClient } from "../worker/calls/actor-client.ts";
 import { whenDisposed } from "../worker/calls/actor-disposal.ts";
 import type { ActorName } from "../worker/calls/actor-directory.ts";
@@ -15,7 +15,7 @@ import { checkCallOptions } from "./call-options.ts";
 import { checkMethodNames, generatorMethodsOf } from "./class-methods.ts";
 import { needRuntime } from "./init.ts";
 import { cancelOnAbort } from "./call-signal.ts";
-import { Code, templateOf } from "./remote-function.ts";
+import { Code, sourceName, templateOf } from "./remote-function.ts";
 import {
   type CheckedOptions,
   checkActorAsWhole,
@@ -26,6 +26,8 @@ import {
 } from "./options.ts";
 import { MAX_DETACHED_CODE_BYTES, MAX_NAME_CHARS } from "./limits.ts";
 import { demandOf } from "./task-demand.ts";
+
+const inspected = Symbol.for("nodejs.util.inspect.custom");
 
 export class ActorClassHandle {
   readonly #source: RemoteHandle["source"];
@@ -55,6 +57,10 @@ export class ActorClassHandle {
 
   options(options: Readonly<Record<string, unknown>>): ActorClassHandle {
     return new ActorClassHandle(this.#source, { ...this.#options, ...options }, this.#code);
+  }
+
+  [inspected](): string {
+    return `ActorClass(${sourceName(this.#source)})`;
   }
 
   /** Creates an actor. Its handle is there at once; calls wait until the actor is. */
@@ -163,6 +169,10 @@ class ActorMethod {
     this.#signal = this.#options["signal"] as AbortSignal | undefined;
   }
 
+  [inspected](): string {
+    return `RemoteMethod(${this.#record.shape.className}.${this.#name})`;
+  }
+
   options(options: Readonly<Record<string, unknown>>): ActorMethod {
     return new ActorMethod(this.#record, this.#name, { ...this.#options, ...options });
   }
@@ -191,7 +201,33 @@ class ActorMethod {
 }
 
 const records = new WeakMap<object, ActorRecord>();
-const handleTarget = Object.freeze(Object.create(null) as object);
+/** What stands behind the Proxy of a handle: `console.log` looks there, and not at the handle. */
+class HandleTarget {
+  readonly #record: ActorRecord;
+
+  constructor(record: ActorRecord) {
+    this.#record = record;
+  }
+
+  static recordOf(target: HandleTarget): ActorRecord {
+    return target.#record;
+  }
+
+  /** Called on the handle, or in a REPL, which shows what a Proxy is made of, on the target. */
+  [inspected](): string {
+    return describe(#record in this ? this.#record : recordOf(this));
+  }
+}
+
+/** Every property of a handle is a method. One for all handles: each has its target. */
+const traps: ProxyHandler<HandleTarget> & { [inspected]: () => string } = {
+  get: (target, name) => propertyOf(HandleTarget.recordOf(target), name),
+  has: (_target, name) => name === brand,
+  ownKeys: () => [],
+  getPrototypeOf: () => null,
+  set: () => false,
+  [inspected]: () => "{}",
+};
 
 export function makeHandle(
   runtime: WorkerRuntime,
@@ -202,14 +238,7 @@ export function makeHandle(
   uncertainName?: ActorName,
 ): object {
   const record = new ActorRecord(runtime, client, shape, scope, registered, uncertainName);
-  // A fresh target each time: the handle's identity is what the garbage collector watches.
-  const handle: object = new Proxy(Object.create(handleTarget) as object, {
-    get: (_target, name) => propertyOf(record, name),
-    has: (_target, name) => name === brand,
-    ownKeys: () => [],
-    getPrototypeOf: () => null,
-    set: () => false,
-  });
+  const handle: object = new Proxy(new HandleTarget(record), traps);
   records.set(handle, record);
   if (scope !== undefined) runtime.table.addHandle(scope, handle);
   return handle;
@@ -219,7 +248,7 @@ function propertyOf(record: ActorRecord, name: string | symbol): unknown {
   if (typeof name === "string") {
     // Not thenable: awaiting a handle gives the handle.
     if (name === "then") return undefined;
-    if (name === "toJSON") return () => `ActorHandle(${record.shape.className}, ${record.client.actorId.slice(0, 8)})`;
+    if (name === "toJSON") return () => describe(record);
     return record.method(name);
   }
   if (name === brand) return "actor";
@@ -227,10 +256,12 @@ function propertyOf(record: ActorRecord, name: string | symbol): unknown {
     return () => giveUp(record);
   }
   if (name === Symbol.toStringTag) return "ActorHandle";
-  if (name === Symbol.toPrimitive) return () => `ActorHandle(${record.shape.className}, ${record.client.actorId.slice(0, 8)})`;
-  if (name === Symbol.for("nodejs.util.inspect.custom"))
-    return () => `ActorHandle(${record.shape.className}, ${record.client.actorId.slice(0, 8)})`;
+  if (name === Symbol.toPrimitive || name === inspected) return () => describe(record);
   return undefined;
+}
+
+function describe({ shape, client }: ActorRecord): string {
+  return `ActorHandle(${shape.className}, ${shortId(client.actorId)})`;
 }
 
 /** Gives up a handle. Resolves when the actor, if it was the last, has done what it does at its end. */

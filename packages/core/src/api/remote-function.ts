@@ -54,6 +54,10 @@ export class RemoteFunctionHandle {
     return value.#code;
   }
 
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return `RemoteFunction(${(this.#options["name"] as string | undefined) ?? sourceName(this.#source)})`;
+  }
+
   /** The same function with other options. */
   options(options: Readonly<Record<string, unknown>>): RemoteFunctionHandle {
     return new RemoteFunctionHandle(this.#source, { ...this.#options, signal: this.#signal, ...options }, this.#code);
@@ -82,6 +86,11 @@ export class RemoteFunctionHandle {
     runtime.checkDemand(demand);
     return { runtime, template, demand: { demand, shape: undefined } };
   }
+}
+
+/** For people; what has no name in its code gets one from its place when that is read. */
+export function sourceName(source: RemoteHandle["source"]): string {
+  return ("fn" in source ? source.fn.name : source.name) || "anonymous";
 }
 
 export interface KnownCode {

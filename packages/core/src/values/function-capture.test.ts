@@ -165,6 +165,11 @@ suite("what a shipment is", () => {
     n = 1;
   });
 
+  test("what has no name is called by its place", () => {
+    assert.match(shipFunction(() => 1, plain).name, /^function-capture\.test\.ts:\d+$/);
+    assert.match(shipFunction(class {}, plain).name, /^function-capture\.test\.ts:\d+$/);
+  });
+
   test("a name cannot end its line: it stands in front of what a task prints", async () => {
     const odd = { ["a\n(b pid=1)"]: () => 1 };
     const [fn] = Object.values(odd) as [() => number];

@@ -3,7 +3,9 @@
  * By reference when a module can be imported that has it, else by value: its text and its captured variables, followed through
  * everything they reach.
  */
+import { basename } from "node:path";
 import { types } from "node:util";
+import { withoutControlCharacters } from "../base/control-characters.ts";
 import { RaiaError } from "../base/errors.ts";
 import { isErrorClass, nameErrorClass } from "./error-class-table.ts";
 import { contentHash, type Graph, type GraphNode, packGraph } from "./function-graph.ts";
@@ -48,7 +50,7 @@ export function shipFunction(fn: Function, hooks: ValueHooks): ShippedFunction {
   // What was shipped here goes on as it came: no inspector, no parser, and its captures are those that were read once.
   const origin = originalShipment(fn);
   if (origin !== undefined) return { ...describe(fn, origin), form: "source", hash: origin.hash, bytes: origin.bytes };
-  const { graph, problems, captures } = captureGraph(fn, hooks);
+  const { graph, problems, captures, place } = captureGraph(fn, hooks);
   const [problem] = problems;
   if (problem !== undefined) throw uncapturable(graph.name, problem, problems.length - 1);
   const capturedBytes = captures.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -60,7 +62,7 @@ export function shipFunction(fn: Function, hooks: ValueHooks): ShippedFunction {
     });
   }
   if (capturedBytes > WARN_FROM_BYTES) hooks.warn?.({ function: graph.name, bytes: capturedBytes, captures });
-  return { ...describe(fn, graph), ...packed(graph) };
+  return { ...describe(fn, { name: fn.name === "" && place !== undefined ? place : graph.name }), ...packed(graph) };
 }
 
 /** Loads the parsers and the hash, and starts the inspector now, for a program that is about to wait anyway. */
@@ -75,6 +77,8 @@ export interface CapturedGraph {
   readonly problems: readonly FunctionProblem[];
   /** Largest first. */
   readonly captures: readonly CaptureSize[];
+  /** `file.ts:12`: where its text is, when it goes by value. */
+  readonly place?: string | undefined;
 }
 
 /** The walk, the texts and the table; problems are collected, so that a check can list them all. */
@@ -130,7 +134,15 @@ export function captureGraph(fn: Function, hooks: ValueHooks): CapturedGraph {
     graph: { name, root, nodes: nodes as GraphNode[], units, modules: walk.modules, buffers: walk.buffers },
     problems: [],
     captures,
+    place: placeOf(draftOf.get(root)),
   };
+}
+
+function placeOf(draft: FunctionDraft | undefined): string | undefined {
+  if (draft === undefined) return undefined;
+  const { syntax, site } = draft;
+  const file = basename(syntax.script.url.replace(/[?#].*$/, ""));
+  return file === "" ? undefined : withoutControlCharacters(`${file}:${syntax.position(site.start).line + 1}`);
 }
 
 function packed(graph: Graph): Pick<ShippedFunction, "bytes" | "hash" | "form"> {

@@ -3,6 +3,7 @@
  * room; leaving the loop early stops it.
  */
 import type { FinalizerKind } from "../../base/finalizers.ts";
+import { shortId } from "../../base/ids.ts";
 import { whyUnsendable } from "../../values/value-tags.ts";
 import type { Call } from "./call.ts";
 import type { ObjectEntry } from "../objects/object-entry.ts";
@@ -38,6 +39,15 @@ export class ObjectRefStream<T = unknown> implements AsyncIterableIterator<Objec
 
   get [whyUnsendable](): { readonly reason: string; readonly wayOut: string } {
     return { reason: "it is a stream, which one process reads", wayOut: "pass the refs that it gives, or collect them into an array" };
+  }
+
+  toString(): string {
+    const { template, entry } = this.#call;
+    return `ObjectRefStream(${template.name}, ${shortId(entry.table.idOf(entry))}-${entry.sequence.toString(16)})`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
   }
 
   /** A ref that is ready when the stream has ended: its value is the number of items. */
