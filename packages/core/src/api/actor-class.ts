@@ -292,7 +292,9 @@ export async function kill(actor: object, options: KillOptions = {}): Promise<vo
   const { noRestart = true } = options;
   const { runtime, registered } = recordOf(actor);
   runtime.cluster.checkStays("kill");
-  await runtime.cluster.control.killActor({ actorId: await registered, noRestart });
+  const { cluster } = runtime;
+  const actorId = await registered;
+  await cluster.asked(cluster.control.killActor({ actorId, noRestart }));
 }
 
 /** A handle to the actor of that name. @throws {RaiaError} ACTOR_NOT_FOUND, INVALID_ARGUMENT, INVALID_OPTION */
@@ -306,10 +308,9 @@ export async function getActor<H = object>(name: string, options: { readonly nam
   checkCallOptions("getActor", options);
   const runtime = needRuntime();
   await runtime.cluster.joined;
-  const { actorId, methods } = await runtime.cluster.control.getActorByName({
-    name,
-    namespace: options.namespace ?? runtime.cluster.namespace,
-  });
+  const { cluster } = runtime;
+  const found = cluster.control.getActorByName({ name, namespace: options.namespace ?? cluster.namespace });
+  const { actorId, methods } = await cluster.asked(found);
   const client = runtime.actors.client(actorId, runtime.cluster.jobId);
   runtime.actors.watch(client);
   return makeHandle(runtime, client, unpackShape(methods), undefined, Promise.resolve(actorId)) as H;

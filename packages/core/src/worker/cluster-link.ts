@@ -229,6 +229,16 @@ export class ClusterLink {
     if (this.isLeaving) throw new RaiaError(this.#endCode, { call });
   }
 
+  /** What was asked of node or control. @throws {RaiaError} as `checkStays`, when the connection to them is lost meanwhile */
+  async asked<Reply>(reply: Promise<Reply>): Promise<Reply> {
+    try {
+      return await reply;
+    } catch (error) {
+      if (!RaiaError.is(error, "CONNECTION_LOST")) throw error;
+      throw new RaiaError(this.isLeaving ? this.#endCode : "CLUSTER_LOST", { reason: error.facts["reason"] }, { cause: error });
+    }
+  }
+
   /** Settles when the actors that end with the job have disposed of themselves. */
   async disposeActors(): Promise<void> {
     if (!this.isJoined || this.controlConnection.isClosed) return;

@@ -282,7 +282,7 @@ export class WorkerRuntime {
     return {
       put: async (hash, code) => {
         await this.cluster.joined;
-        await this.cluster.control.putFunction({ hash, jobId: this.cluster.jobId, code });
+        await this.cluster.asked(this.cluster.control.putFunction({ hash, jobId: this.cluster.jobId, code }));
       },
       get: async (hash) => (await this.cluster.control.getFunction({ hash })).code,
     };

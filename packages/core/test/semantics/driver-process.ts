@@ -1,6 +1,6 @@
 /** A driver in a process of its own, for tests that end it. Arguments: what it does, and a path for its signals. */
 import { raise, whenRaised } from "@raia/testing/fixtures/signals";
-import { get, init, kill, put, RaiaError, remote, shutdown } from "../../src/index.ts";
+import { get, getActor, init, kill, put, RaiaError, remote, shutdown } from "../../src/index.ts";
 
 const [what = "", path = ""] = process.argv.slice(2);
 const { sessionDirectory } = await init({ address: "local", numCpus: 2, objectStoreMemory: 32 * 1024 * 1024 });
@@ -54,6 +54,21 @@ switch (what) {
     const killed = await kill(actor).catch((error: unknown) => error);
     await shutdown();
     process.exitCode = [underWay, later, call, oldHandle, killed].every(isLost) && again === 1 ? 0 : 9;
+    break;
+  }
+  case "lose what it asks for": {
+    const head = await get(remote(() => process.ppid).remote());
+    // What is asked from now on is not answered.
+    process.kill(head, "SIGSTOP");
+    const asked = [get(remote(() => 2).remote()), get(remote(Actor).remote().pid.remote()), getActor("any"), kill(actor)];
+    process.kill(head, "SIGKILL");
+    const outcomes = await Promise.allSettled(asked);
+    process.exitCode = outcomes.every(
+      ({ status, reason }: { status: string; reason?: unknown }) => status === "rejected" && RaiaError.is(reason, "CLUSTER_LOST"),
+    )
+      ? 0
+      : 9;
+    if (process.exitCode !== 0) console.error(outcomes);
     break;
   }
   case "block": {

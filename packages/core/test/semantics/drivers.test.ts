@@ -113,6 +113,12 @@ test("the daemon is shot: the program hears that its cluster is lost, and no oth
   await assertNothingLeft(directory);
 });
 
+test("the daemon is shot while it is asked for something: that is told as the loss of the cluster, not of some peer", async () => {
+  const { directory, exited } = await startDriver("lose what it asks for");
+  assert.deepEqual(await exited, [0, null]);
+  await assertNothingLeft(directory);
+});
+
 test("the daemon alone is shot: what waits rejects, and the driver's program goes on to its end", async () => {
   const { child, directory, exited } = await startDriver("wait");
   process.kill(headOf(directory, child.pid as number), "SIGKILL");

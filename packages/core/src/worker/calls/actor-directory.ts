@@ -122,11 +122,11 @@ export class ActorDirectory {
   async #register(spec: Omit<ActorSpec, "args">, args: Uint8Array, getIfExists: boolean): Promise<string> {
     const { jobId, namespace, nodeId, control } = this.#cluster;
     const job = { jobId, namespace: spec.namespace || namespace };
-    const reply = await control.createActor({
+    const reply = control.createActor({
       spec: { ...spec, ...job, demand: { ...spec.demand, jobId }, args, ownerNodeId: nodeId },
       getIfExists,
     });
-    return reply.actorId;
+    return (await this.#cluster.asked(reply)).actorId;
   }
 
   /**
