@@ -57,7 +57,7 @@ export const errorCatalogue = {
   FUNCTION_LOAD_FAILED: ["A worker could not load the function", "make sure that its module can be imported where the worker runs"],
   INVALID_ARGUMENT: ["An argument is wrong", "see the documentation of the call"],
   INVALID_OPTION: ["An option is wrong", "see the documentation of the options"],
-  NUM_RETURNS_MISMATCH: ["The task did not return what numReturns says", "return an array of that length"],
+  NUM_RETURNS_MISMATCH: ["The task did not return what numReturns says", "return an array of that length, or yield as many values"],
   ACTOR_NAME_TAKEN: ["An actor of that name exists already", "choose another name, or use getIfExists"],
   ACTOR_NOT_FOUND: ["There is no actor of that name", "check name and namespace, and that it is still alive"],
   ACTOR_SELF_WAIT: [

@@ -30,6 +30,24 @@ describe("streams", () => {
     assert.deepEqual(await collect(count.remote(0)), []);
   });
 
+  test("a generator that is asked for a number of results yields as many", async () => {
+    const pair = remote(function* (to: number) {
+      for (let i = 0; i < to; i++) yield i;
+    }).options({ numReturns: 2 });
+    assert.deepEqual(await get([...pair.remote(2)]), [0, 1]);
+    const [first, second] = remote(
+      async function* () {
+        yield await Promise.resolve("a");
+        yield "b";
+      },
+      { numReturns: 2 },
+    ).remote();
+    assert.deepEqual(await get([first, second]), ["a", "b"]);
+    for (const wrong of [1, 3]) await assert.rejects(get(pair.remote(wrong)[0]), { code: "NUM_RETURNS_MISMATCH" });
+    const [endless] = pair.remote(Number.POSITIVE_INFINITY);
+    await assert.rejects(get(endless), { code: "NUM_RETURNS_MISMATCH", message: /an array of 3|3/ });
+  });
+
   test("several may ask at once: each gets an item in its turn, and all hear of the end", async () => {
     const stream = remote(function* () {
       yield 1;

@@ -109,10 +109,12 @@ export class Executor {
     execution.origin.began?.(execution);
     let result: unknown;
     let isPromise: boolean;
+    let isItems: boolean;
     try {
       result = call(execution, fn, args);
       // Here as well: to look for `then` may run code of the user's.
       isPromise = wire.numReturns !== -1 && isThenable(result);
+      isItems = wire.numReturns !== 1 && isIterator(result);
     } catch (error) {
       this.#threw(execution, error);
       return true;
@@ -125,6 +127,14 @@ export class Executor {
     }
     if (isPromise) {
       this.#awaitResult(execution, result as PromiseLike<unknown>);
+      return false;
+    }
+    if (isItems) {
+      const items = (): Promise<unknown[]> => itemsOf(result as Iterator<unknown>, wire.numReturns);
+      this.#awaitResult(
+        execution,
+        runInContext(execution, () => runWithAmbient(execution.ambient, items)),
+      );
       return false;
     }
     const stored = this.#returned(execution, result);
@@ -240,6 +250,23 @@ function microsecondsOf({ startedAtMs }: CallExecution, nowMs: number): number {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+/** What a generator gives, and what is read once: no array. */
+function isIterator(value: unknown): value is Iterator<unknown> | AsyncIterator<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { next?: unknown }).next === "function";
+}
+
+/** What a generator yields that was asked for so many results: one more at most, which tells that there are too many. */
+async function itemsOf(iterator: Iterator<unknown> | AsyncIterator<unknown>, wanted: number): Promise<unknown[]> {
+  const items: unknown[] = [];
+  while (items.length <= wanted) {
+    const { done, value } = (await iterator.next()) as IteratorResult<unknown, unknown>;
+    if (done) return items;
+    items.push(await value);
+  }
+  await iterator.return?.();
+  return items;
 }
 
 function iteratorOf(produced: unknown): Iterator<unknown> | AsyncIterator<unknown> {
