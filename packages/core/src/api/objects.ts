@@ -41,6 +41,7 @@ export async function get<const R extends ObjectRef | readonly ObjectRef[] | Rea
       got: refs === null ? "null" : typeof refs,
     });
   }
+  if (refs instanceof ObjectRefStream) throw streamGiven();
   if (Array.isArray(refs)) {
     if (refs.length === 0) return noValues([], options);
     const entries = refs.map((ref) => ObjectRef.entryOf(ref));
@@ -60,6 +61,14 @@ export async function get<const R extends ObjectRef | readonly ObjectRef[] | Rea
   return Object.fromEntries(names.map((name, index) => [name, values[index]])) as Values<R>;
 }
 
+function streamGiven(): RaiaError {
+  return new RaiaError("INVALID_ARGUMENT", {
+    call: "get",
+    expected: "a ref, an array of refs or a record of refs",
+    got: "an ObjectRefStream: `for await (const ref of stream)` reads it, `stream.completed()` is the ref of its length",
+  });
+}
+
 /** Of no refs: nothing is asked, but options are wrong even then. */
 function noValues<V>(empty: object, options: GetOptions | undefined): V {
   if (options !== undefined) checkWaitOptions("get", options);
@@ -67,16 +76,18 @@ function noValues<V>(empty: object, options: GetOptions | undefined): V {
 }
 
 /**
- * Waits until `numReturns` (1) of the refs are ready, or `timeoutMs` is over.
+ * Waits until `numReturns` (1) of the refs are ready, or `timeoutMs` is over. Of no refs none are ready, at once.
  *
  * @returns at most `numReturns` ready ones, and the rest; both in the order of `refs`
  */
 export async function wait<R extends ObjectRef>(refs: readonly R[], options: WaitOptions = {}): Promise<{ ready: R[]; pending: R[] }> {
   checkWaitOptions("wait", options);
-  const { numReturns = 1 } = options;
   if (!isList(refs)) throw new RaiaError("INVALID_ARGUMENT", { call: "wait", expected: "an array of refs" });
+  if (refs.length === 0 && options.numReturns === undefined) return { ready: [], pending: [] };
+  const { numReturns = 1 } = options;
   if (!Number.isInteger(numReturns) || numReturns < 1 || numReturns > refs.length) {
-    throw new RaiaError("INVALID_ARGUMENT", { call: "wait", option: "numReturns", value: numReturns, allowed: `1 to ${refs.length}` });
+    const allowed = refs.length === 0 ? "none: there are no refs to wait for" : `1 to ${refs.length}`;
+    throw new RaiaError("INVALID_ARGUMENT", { call: "wait", option: "numReturns", value: numReturns, allowed });
   }
   const entries = distinctEntries(refs);
   await existingRuntime().reader.wait(entries, options);

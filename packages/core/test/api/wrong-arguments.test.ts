@@ -57,6 +57,13 @@ test("a wrong name, namespace or option reaches no other process: the actor is s
   assert.equal(await get(again.answer.remote()), 42);
 });
 
+test("get of a stream says how it is read", async () => {
+  const stream = remote(function* () {
+    yield 1;
+  }).remote();
+  await assert.rejects(get(stream as never), { code: "INVALID_ARGUMENT", message: /for await \(const ref of stream\)/ });
+});
+
 test("cancel, wait, free and get take refs and options of theirs", async () => {
   const ref = put(1);
   const misspelt: object = { forc: true };

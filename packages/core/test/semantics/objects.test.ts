@@ -63,6 +63,8 @@ describe("put, get, wait, free", () => {
     assert.equal((await wait(refs, { numReturns: 3 })).pending.length, 0);
     await assert.rejects(wait([refs[0]!, refs[0]!]), { code: "INVALID_ARGUMENT" });
     await assert.rejects(wait(refs, { numReturns: 4 }), { code: "INVALID_ARGUMENT" });
+    assert.deepEqual(await wait([]), { ready: [], pending: [] });
+    await assert.rejects(wait([], { numReturns: 1 }), { code: "INVALID_ARGUMENT", message: /there are no refs/ });
   });
 
   test("several results of which one cannot be sent: nothing of the others stays", async () => {
