@@ -89,3 +89,14 @@ test("lease queue: the words of a dead process are lent again when all who may s
   await settled();
   assert.equal(words.lentBytes, 0);
 });
+
+test("lease queue: a request that arrives again when its lease is over already is not served again", async () => {
+  const { queue, die } = await newNode();
+  die();
+  await settled();
+  const answers: string[] = [];
+  const again = { leaseId: "first", ownerId: "first", demand, isActor: false };
+  queue.add({ ...again, granted: () => answers.push("granted"), refused: ({ code }) => answers.push(code) });
+  await settled();
+  assert.deepEqual([answers, queue.pendingCount], [["TASK_CANCELLED"], 0]);
+});

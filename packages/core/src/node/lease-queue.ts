@@ -5,6 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
 import { type ErrorCode, type Facts, RaiaError } from "../base/errors.ts";
+import { LruMap } from "../base/lru-map.ts";
 import { lacking, type ResourceSet, showLack, unitsOf } from "../base/resources.ts";
 import type { DeathCause, WorkerDemand } from "../messages/common.ts";
 import type { Holding, LeaseEffect, LeaseEvent } from "./lease-machine.ts";
@@ -28,6 +29,8 @@ export interface LeaseOwners {
 const INFEASIBLE_AFTER_MS = 5000;
 /** Shapes of one job that are looked at in one round, when none of them can be served. */
 const MAX_BLOCKED_SHAPES = 64;
+/** Far more than end while one message is on its way. */
+const MAX_OVER = 4096;
 const NO_CLAIMS = { first: 0, count: 0 };
 
 export class LeaseQueue {
@@ -40,6 +43,8 @@ export class LeaseQueue {
   readonly #byJob = new Map<string, Deque<Lease>>();
   readonly #queued = new Map<string, Lease>();
   readonly #granted = new Map<string, Lease>();
+  /** Ids of those that ended of late: a request may arrive again when it was served, and its worker dead, already. */
+  readonly #over = new LruMap<string, true>(MAX_OVER);
   /** Taken from owners that have not heard of it yet. */
   readonly #taken = new Map<string, Lease>();
   #isScheduled = false;
@@ -72,9 +77,13 @@ export class LeaseQueue {
     return this.#granted.values();
   }
 
-  /** Safe to repeat: a request that is known already is not taken twice. */
+  /** Safe to repeat: a request that is known already, or was and is over, is not taken twice. */
   add(request: LeaseRequest): void {
     if (this.#queued.has(request.leaseId) || this.#granted.has(request.leaseId)) return;
+    if (this.#over.get(request.leaseId) === true) {
+      request.refused(new RaiaError("TASK_CANCELLED", { lease: request.leaseId, reason: "it is over" }));
+      return;
+    }
     let never: string | undefined;
     try {
       never = neverHere(request.demand, this.#node, this.#ledger.total, this.#ledger.available);
@@ -180,6 +189,7 @@ export class LeaseQueue {
     const lease = this.lease(leaseId) ?? this.#queued.get(leaseId);
     if (lease === undefined) return;
     for (const effect of lease.handle(event, this.#clock.nowMs())) this.#perform(lease, effect);
+    if (lease.state.kind === "ended") this.#over.set(leaseId, true);
   }
 
   #perform(lease: Lease, effect: LeaseEffect): void {
