@@ -7,13 +7,14 @@ import { readFileSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { Command, CommanderError, Option } from "commander";
 import { bytes, count, keyValues, number, text } from "./arguments.ts";
+import type { ExplainOptions } from "./commands/explain.ts";
 import type { ListOptions } from "./commands/list.ts";
 import type { MemoryOptions } from "./commands/memory.ts";
 import type { StartOptions } from "./commands/start.ts";
+import type { StatusOptions } from "./commands/status.ts";
 import type { StopOptions } from "./commands/stop.ts";
 import type { TimelineOptions } from "./commands/timeline.ts";
 import type { MicrobenchmarkOptions } from "./microbenchmark/microbenchmark.ts";
-import type { AddressOption } from "./observe.ts";
 import { EXIT_MISUSE, endWhenOutputFails, fail } from "./print.ts";
 
 enableCompileCache?.();
@@ -28,6 +29,9 @@ const program = new Command("raia")
 
 const address = () =>
   new Option("--address <path>", "session directory of the cluster (default: RAIA_ADDRESS, else this user's standing one)").argParser(text);
+
+const format = (meaning = "table for people, json for programs") =>
+  new Option("--format <format>", meaning).choices(["table", "json"]).default("table");
 
 // Before anything is started, stopped or written: a slip in a variable would mean another cluster.
 program.hook("preAction", async () => (await import("@raia/core/cluster")).checkEnvironment(process.env));
@@ -55,14 +59,15 @@ program
 program
   .command("status")
   .description("resources, workers, tasks and jobs of a cluster")
+  .addOption(format())
   .addOption(address())
-  .action(async (options: AddressOption) => (await import("./commands/status.ts")).status(options));
+  .action(async (options: StatusOptions) => (await import("./commands/status.ts")).status(options));
 
 program
   .command("list")
   .description("list what a cluster has")
   .argument("<kind>", "tasks, actors, objects, workers, nodes or jobs")
-  .addOption(new Option("--format <format>", "table for people, json with everything").choices(["table", "json"]).default("table"))
+  .addOption(format("table for people, json with everything"))
   .option("--limit <count>", "at most so many rows", count, 100)
   .addOption(
     new Option("--filter <condition>", "only rows with key=value, or without it: key!=value; may be given again")
@@ -76,6 +81,7 @@ program
   .command("memory")
   .description("objects by owner and creation site, shared memory, and memory of each process")
   .option("--limit <count>", "look at so many objects of each process", count, 10_000)
+  .addOption(format())
   .addOption(address())
   .action(async (options: MemoryOptions) => (await import("./commands/memory.ts")).memory(options));
 
@@ -91,8 +97,9 @@ program
   .command("explain")
   .description("say why a task, an object or an actor stands as it does")
   .argument("<id>", "as raia list shows it", text)
+  .addOption(format())
   .addOption(address())
-  .action(async (id: string, options: AddressOption) => (await import("./commands/explain.ts")).explain(id, options));
+  .action(async (id: string, options: ExplainOptions) => (await import("./commands/explain.ts")).explain(id, options));
 
 program
   .command("microbenchmark")

@@ -5,6 +5,13 @@ export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+export type Format = "table" | "json";
+
+/** The answer for programs. */
+export function sayJson(answer: unknown): void {
+  say(JSON.stringify(answer, undefined, 2));
+}
+
 /** Something besides the answer: the answer itself stays clean for programs. */
 export function note(line: string): void {
   process.stderr.write(`raia: ${line}\n`);

@@ -239,6 +239,20 @@ test("raia list, memory, timeline, explain: beside a program that works", async 
   assert.match(explained.out, /^waiting\n {2}for argument 0: sleepy \([0-9a-f]{8}-[0-9a-f]+\)\n$/, explained.err);
   assert.match((await raia("explain", String(actor?.["actorId"]).slice(0, 8))).out, /^alive\n/);
   assert.equal((await raia("explain", "nobody")).code, 1);
+  const json = async (...args: string[]): Promise<Record<string, unknown>> =>
+    JSON.parse((await raia(...args, "--format", "json")).out) as Record<string, unknown>;
+  assert.equal((await json("explain", id))["state"], "waiting");
+  const { jobs, pendingRequests, nodes } = (await json("status")) as {
+    jobs: { driverPid: number }[];
+    pendingRequests: number;
+    nodes: unknown[];
+  };
+  assert.deepEqual([jobs.map(({ driverPid }) => driverPid), pendingRequests, nodes.length], [[child.pid], 0, 1]);
+  const groups = (await json("memory"))["objects"] as { site: string; storedBytes: number }[];
+  assert.ok(
+    groups.some(({ site, storedBytes }) => site.includes("program.ts") && storedBytes >= 8 * 1024 * 1024),
+    JSON.stringify(groups),
+  );
 
   const memory = await raia("memory");
   assert.equal(memory.code, 0, memory.err);

@@ -1,10 +1,10 @@
 import { listedStates, type Observer, shortId } from "@raia/core/cluster";
 import { type AddressOption, observe, tellMissing } from "../observe.ts";
-import { misuse, note, say, showBytes, showDuration, showOwnedId, table } from "../print.ts";
+import { type Format, misuse, note, say, sayJson, showBytes, showDuration, showOwnedId, table } from "../print.ts";
 import { checkKeys, checkStates, matches, readFilters } from "../row-filter.ts";
 
 export interface ListOptions extends AddressOption {
-  readonly format: string;
+  readonly format: Format;
   readonly limit: number;
   readonly filter: readonly string[];
 }
@@ -27,7 +27,7 @@ const LEAST_READ = 10_000;
 const kinds: Readonly<Record<string, Kind>> = {
   tasks: {
     read: (state, limit) => state.tasks({ limit }),
-    columns: ["taskId", "name", "state", "attempt", "jobId", "ownerPid", "pid", "actorId", "durationMs"],
+    columns: ["taskId", "name", "state", "attempt", "jobId", "ownerPid", "pid", "actorId", "durationMs", "error"],
   },
   actors: {
     read: (state, limit) => state.actors({ limit }),
@@ -63,7 +63,7 @@ export async function list(kind: string, { format, limit, filter, ...options }: 
     checkKeys(filters, rows, filterable);
     const found = (rows as readonly Row[]).filter((row) => matches(row, filters));
     const shown = found.slice(0, limit);
-    if (format === "json") say(JSON.stringify(shown, undefined, 2));
+    if (format === "json") sayJson(shown);
     else if (shown.length === 0) say(`no ${kind}`);
     else say(tableOf(shown, chosen.columns));
     const all = filters.length === 0 ? Math.max(total, found.length) : found.length;

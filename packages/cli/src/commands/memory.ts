@@ -1,14 +1,20 @@
 import type { ObjectState } from "@raia/core/cluster";
 import { type AddressOption, observe, tellMissing } from "../observe.ts";
-import { plural, say, showBytes, table } from "../print.ts";
+import { type Format, plural, say, sayJson, showBytes, table } from "../print.ts";
 
 export interface MemoryOptions extends AddressOption {
   readonly limit: number;
+  readonly format: Format;
 }
 
-export function memory({ limit, ...options }: MemoryOptions): Promise<void> {
+export function memory({ limit, format, ...options }: MemoryOptions): Promise<void> {
   return observe(options, async ({ state }) => {
     const [stores, workers, { rows, total, missing }] = await Promise.all([state.storeUsage(), state.workers(), state.objects({ limit })]);
+    const groups = groupObjects(rows);
+    if (format === "json") {
+      tellMissing(missing);
+      return sayJson({ stores, processes: workers, objects: groups, total });
+    }
     for (const { usage } of stores) {
       const { usedBytes, capacityBytes, pinnedBytes, spilledBytes, diskIsFull } = usage;
       say(`shared memory: ${showBytes(usedBytes)} of ${showBytes(capacityBytes)}, ${showBytes(pinnedBytes)} being read`);
@@ -31,7 +37,6 @@ export function memory({ limit, ...options }: MemoryOptions): Promise<void> {
     tellMissing(missing);
     if (rows.length === 0) return say("no objects");
     say(`${plural(total, "object")}, by owner and by where they were made`);
-    const groups = groupObjects(rows);
     say(
       table(
         ["owner", "objects", "with owner", "shared", "on disk", "pending", "refs", "borrowers", "pins", "made by"],

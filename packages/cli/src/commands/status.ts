@@ -1,11 +1,15 @@
 import { shortId } from "@raia/core/cluster";
 import { type AddressOption, observe } from "../observe.ts";
-import { plural, say, showBytes, table } from "../print.ts";
+import { type Format, plural, say, sayJson, showBytes, table } from "../print.ts";
 
 /** Resources that count bytes. */
 const IN_BYTES = new Set(["memory", "object_store_memory"]);
 
-export function status(options: AddressOption): Promise<void> {
+export interface StatusOptions extends AddressOption {
+  readonly format: Format;
+}
+
+export function status({ format, ...options }: StatusOptions): Promise<void> {
   return observe(options, async ({ state, path }) => {
     const [nodes, workers, actors, jobs, pending, stores] = await Promise.all([
       state.nodes(),
@@ -15,6 +19,11 @@ export function status(options: AddressOption): Promise<void> {
       state.pendingRequests(),
       state.storeUsage(),
     ]);
+    const processes = workers.filter(({ kind }) => kind !== "driver");
+    const alive = actors.rows.filter((actor) => actor.state === "alive").length;
+    const running = jobs.filter((job) => job.state === "running");
+    if (format === "json")
+      return sayJson({ session: path, nodes, workers: processes, actorsAlive: alive, pendingRequests: pending, stores, jobs: running });
     say(`session ${path}`);
     for (const { nodeId, state: nodeState, total, available, labels } of nodes) {
       const shown = Object.entries(labels).map(([key, value]) => ` ${key}=${value}`);
@@ -23,9 +32,6 @@ export function status(options: AddressOption): Promise<void> {
       const rows = Object.entries(total).map(([name, all]) => resourceRow(name, all, available[name] ?? 0));
       say(table(["resource", "used", "total"], rows));
     }
-    const processes = workers.filter(({ kind }) => kind !== "driver");
-    const alive = actors.rows.filter((actor) => actor.state === "alive").length;
-    const running = jobs.filter((job) => job.state === "running");
     say("");
     say(
       `${plural(processes.length, "worker")}, ${processes.filter((worker) => worker.state === "busy").length} busy; ${plural(alive, "actor")} alive`,

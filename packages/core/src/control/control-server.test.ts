@@ -243,7 +243,7 @@ test("functions: code has a limit, alone and together; other code under the same
 
 function blockOf(jobId: string, times: readonly number[], dropped: number): TaskEventBlock {
   const writer = new TaskEventWriter(times.length);
-  const row = { kind: taskEventKind.submitted, ownerId: "o", name: "f", attempt: 0, sequence: 1, durationMs: 0 };
+  const row = { kind: taskEventKind.submitted, ownerId: "o", name: "f", attempt: 0, sequence: 1, durationMs: 0, error: "" };
   for (const atMs of times) writer.add({ ...row, atMs });
   return { jobId, workerId: "w", pid: 1, ...writer.take(), dropped };
 }

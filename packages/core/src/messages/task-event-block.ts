@@ -2,7 +2,8 @@
  * Task events on their way: rows of numbers beside a table of the words in them. A busy process reports thousands a second,
  * and few are ever looked at, so control keeps a block as it came and makes events of it when somebody asks.
  *
- *   row: u8 kind | u16 owner | u16 name | u32 attempt | f64 sequence | f64 milliseconds since 1970 | f64 duration in milliseconds
+ *   row: u8 kind | u16 owner | u16 name | u32 attempt | f64 sequence | f64 milliseconds since 1970 | f64 duration in milliseconds |
+ *        u16 error
  */
 import { taskIdOf } from "../base/ids.ts";
 import type { Infer } from "../wire/schema.ts";
@@ -15,7 +16,7 @@ export type TaskEventBlock = Infer<typeof ReportTaskEvents>;
 export const taskEventKind = { submitted: 1, finished: 2, failed: 3, got: 4, unfinished: 5 } as const;
 
 const stateOf = ["", "submitted", "finished", "failed", "got", "unfinished"] as const;
-const ROW_BYTES = 33;
+const ROW_BYTES = 35;
 /** What a u16 can name. */
 const MAX_WORDS = 0x1_0000;
 
@@ -29,6 +30,8 @@ export interface TaskEventRow {
   readonly sequence: number;
   readonly atMs: number;
   readonly durationMs: number;
+  /** Why it failed, in a line; "" when it did not. */
+  readonly error: string;
 }
 
 /** Collects rows of one job. */
@@ -41,7 +44,7 @@ export class TaskEventWriter {
     this.#rows = Buffer.allocUnsafe(maxRows * ROW_BYTES);
   }
 
-  add({ kind, ownerId, name, attempt, sequence, atMs, durationMs }: TaskEventRow): void {
+  add({ kind, ownerId, name, attempt, sequence, atMs, durationMs, error }: TaskEventRow): void {
     const at = this.#position;
     const rows = this.#rows;
     rows[at] = kind;
@@ -51,6 +54,7 @@ export class TaskEventWriter {
     rows.writeDoubleLE(sequence, at + 9);
     rows.writeDoubleLE(atMs, at + 17);
     rows.writeDoubleLE(durationMs, at + 25);
+    rows.writeUInt16LE(this.#word(error), at + 33);
     this.#position = at + ROW_BYTES;
   }
 
@@ -79,6 +83,7 @@ export function readTaskEvents({ jobId, workerId, pid, words, rows }: TaskEventB
   const events: TaskEvent[] = [];
   for (let at = skip * ROW_BYTES; at + ROW_BYTES <= rows.byteLength; at += ROW_BYTES) {
     const durationMs = view.getFloat64(at + 25, true);
+    const error = words[view.getUint16(at + 33, true)] ?? "";
     events.push({
       taskId: taskIdOf(words[view.getUint16(at + 1, true)] ?? "", view.getFloat64(at + 9, true)),
       name: words[view.getUint16(at + 3, true)] ?? "",
@@ -89,6 +94,7 @@ export function readTaskEvents({ jobId, workerId, pid, words, rows }: TaskEventB
       workerId,
       pid,
       attempt: view.getUint32(at + 5, true),
+      ...(error !== "" && { error }),
     });
   }
   return events;

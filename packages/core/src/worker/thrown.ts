@@ -1,4 +1,5 @@
 /** What user code threw, or gave as the reason of an abort, as bytes: always something that can be sent. */
+import { withoutControlCharacters } from "../base/control-characters.ts";
 import { errorCatalogue, RaiaError } from "../base/errors.ts";
 import { encodeError, readError, reviveError, type ThrowPlace } from "../values/error-codec.ts";
 import type { RuntimeValueHooks } from "./objects/value-hooks.ts";
@@ -46,4 +47,12 @@ export function shownText(thrown: unknown): string {
   } catch {
     return "a value that has no text"; // Its own code threw.
   }
+}
+
+const MAX_LINE_CHARS = 160;
+
+/** Its first line, for lists. */
+export function shownLine(thrown: unknown): string {
+  const [line = ""] = shownText(thrown).split("\n", 1);
+  return withoutControlCharacters(line.length > MAX_LINE_CHARS ? `${line.slice(0, MAX_LINE_CHARS - 1)}…` : line);
 }

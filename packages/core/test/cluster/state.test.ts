@@ -110,9 +110,9 @@ test("state: what was cancelled has failed: it is listed once, whether it had be
   const states = async (): Promise<string> =>
     (await listTasks())
       .filter(({ name }) => name === "cancelled")
-      .map(({ state }) => state)
+      .map(({ state, error }) => `${state}: ${error}`)
       .join();
-  assert.ok(await eventually(async () => (await states()) === "failed,failed"));
+  assert.ok(await eventually(async () => (await states()) === "failed: TASK_CANCELLED,failed: TASK_CANCELLED"), await states());
   writeFileSync(never, "");
 });
 
@@ -134,7 +134,8 @@ test("state: what has ended is remembered: finished, failed, and how long it too
     return row?.state === "submitted" || row?.submittedAtMs === undefined ? undefined : row;
   };
   assert.ok(await eventually(async () => (await rowOf("works")) !== undefined && (await rowOf("fails")) !== undefined));
-  assert.equal((await rowOf("fails"))?.state, "failed");
+  const failedRow = await rowOf("fails");
+  assert.deepEqual([failedRow?.state, failedRow?.error], ["failed", "Error: as meant"]);
   const row = await rowOf("works");
   assert.equal(row?.state, "finished");
   assert.ok(row.startedAtMs !== undefined && Math.abs(row.startedAtMs - Date.now()) < 60_000, `startedAtMs is ${row.startedAtMs}`);

@@ -5,6 +5,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { type ErrorCode, type Facts, RaiaError } from "../../base/errors.ts";
 import { RESULT_TAG, STREAM_ITEM_TAG } from "../../messages/tasks.ts";
+import { shownLine } from "../thrown.ts";
 import { hasCarriers, runWithAmbient } from "../ambient-context.ts";
 import type { ArgumentReader } from "./argument-reader.ts";
 import { WITH_AMBIENT } from "../calls/call-arguments.ts";
@@ -177,7 +178,7 @@ export class Executor {
   #threw(execution: CallExecution, error: unknown): void {
     const nowMs = this.#clock.nowMs();
     this.results.thrown(execution, microsecondsOf(execution, nowMs), error);
-    this.#ended(execution, eventKind.failed, nowMs);
+    this.#ended(execution, eventKind.failed, nowMs, shownLine(error));
   }
 
   /** The work could not be run, for a reason of ours. */
@@ -187,7 +188,7 @@ export class Executor {
 
   #failed(execution: CallExecution, error: unknown, code: ErrorCode): void {
     this.results.failure(execution, RESULT_TAG, 0, error, code);
-    this.#ended(execution, eventKind.failed, this.#clock.nowMs());
+    this.#ended(execution, eventKind.failed, this.#clock.nowMs(), RaiaError.is(error) ? error.code : code);
   }
 
   #failedLater(execution: CallExecution, error: unknown, code: ErrorCode): void {
@@ -195,12 +196,12 @@ export class Executor {
     execution.done();
   }
 
-  #ended(execution: CallExecution, kind: number, nowMs: number): void {
+  #ended(execution: CallExecution, kind: number, nowMs: number, error = ""): void {
     if (execution.host === undefined) this.#endScope(execution);
     if (execution.children !== undefined) execution.origin.endedParents.add(execution.sequence, execution.children);
     const { connection } = execution.origin;
     const { name, jobId } = execution.template.wire;
-    this.#events.add(kind, execution.sequence, connection.peerId, execution.startedAtMs, nowMs, name, execution.attempt, jobId);
+    this.#events.add(kind, execution.sequence, connection.peerId, execution.startedAtMs, nowMs, name, execution.attempt, jobId, error);
     if (nowMs - this.#flushedAtMs > FLUSH_EVERY_MS) {
       this.#flushedAtMs = nowMs;
       connection.flush();

@@ -73,8 +73,8 @@ function spansOf(event: TaskEvent, call: TaskEvent | undefined): Span[] {
   return hasWaited ? [{ pid: call.pid, kind: "wait", startMs: call.atMs, endMs: atMs, event }, ran] : [ran];
 }
 
-function factsOf({ taskId, attempt, state, jobId }: TaskEvent): Readonly<Record<string, unknown>> {
-  return { taskId, jobId, state, ...(attempt > 0 && { attempt }) };
+function factsOf({ taskId, attempt, state, jobId, error }: TaskEvent): Readonly<Record<string, unknown>> {
+  return { taskId, jobId, state, ...(attempt > 0 && { attempt }), ...(error !== undefined && { error }) };
 }
 
 /** Spans of one lane must not overlap: each takes the first lane that is free. */

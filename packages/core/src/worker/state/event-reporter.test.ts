@@ -76,6 +76,19 @@ test("event reporter: of too much the newest are kept, and the rest are counted 
   assert.deepEqual([reports[1]?.events.length, reports[1]?.dropped], [1, 0]);
 });
 
+test("event reporter: why a task failed goes along, and nothing with those that did not", () => {
+  const { clock, ring, begin, submitted, reports } = setUp();
+  begin();
+  submitted(1);
+  ring.add(eventKind.failed, 1, owner, clock.nowMs(), clock.nowMs(), "f", 0, "j", "RangeError: too far");
+  clock.advance(REPORT_EVERY_MS);
+
+  assert.deepEqual(
+    reports[0]?.events.map(({ error }) => error),
+    [undefined, "RangeError: too far"],
+  );
+});
+
 test("event reporter: a process that ends tells at once, and not again", () => {
   const { clock, reporter, begin, submitted, reports } = setUp();
   begin();

@@ -44,11 +44,11 @@ export class EventReporter {
     if (events.length === 0) return;
     const wallOffsetMs = this.#clock.wallMs() - this.#clock.nowMs();
     const writers = new Map<string, TaskEventWriter>();
-    for (const { kind, ownerId, name, attempt, sequence, startMs, endMs, jobId } of events) {
+    for (const { kind, ownerId, name, attempt, sequence, startMs, endMs, jobId, error } of events) {
       const job = jobId || this.#jobId;
       let writer = writers.get(job);
       if (writer === undefined) writers.set(job, (writer = new TaskEventWriter(events.length)));
-      writer.add({ kind, ownerId, name, attempt, sequence, atMs: startMs + wallOffsetMs, durationMs: endMs - startMs });
+      writer.add({ kind, ownerId, name, attempt, sequence, atMs: startMs + wallOffsetMs, durationMs: endMs - startMs, error });
     }
     let untold = dropped;
     for (const [jobId, writer] of writers) {

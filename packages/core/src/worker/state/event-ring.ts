@@ -18,6 +18,8 @@ export interface RecordedEvent {
   readonly name: string;
   readonly attempt: number;
   readonly jobId: string;
+  /** Why it failed; "" of all that did not. */
+  readonly error: string;
 }
 
 /** Of the busiest second this much is kept: what can be packed and sent in a hundredth of it. */
@@ -32,13 +34,24 @@ export class EventRing {
   readonly #names = new Array<string>(CAPACITY).fill("");
   readonly #owners = new Array<string>(CAPACITY).fill("");
   readonly #jobs = new Array<string>(CAPACITY).fill("");
+  readonly #errors = new Array<string>(CAPACITY).fill("");
   #written = 0;
   #collected = 0;
   #dropped = 0;
   /** Called when there is something to collect after there was nothing. */
   onFirst: () => void = () => {};
 
-  add(kind: number, sequence: number, ownerId: string, startMs: number, endMs: number, name: string, attempt: number, jobId: string): void {
+  add(
+    kind: number,
+    sequence: number,
+    ownerId: string,
+    startMs: number,
+    endMs: number,
+    name: string,
+    attempt: number,
+    jobId: string,
+    error = "",
+  ): void {
     const at = this.#written % CAPACITY;
     this.#kinds[at] = kind;
     this.#sequences[at] = sequence;
@@ -48,6 +61,7 @@ export class EventRing {
     this.#names[at] = name;
     this.#owners[at] = ownerId;
     this.#jobs[at] = jobId;
+    this.#errors[at] = error;
     const isFirst = this.#written === this.#collected;
     this.#written++;
     if (isFirst) this.onFirst();
@@ -71,6 +85,7 @@ export class EventRing {
         name: this.#names[at] as string,
         attempt: this.#attempts[at] as number,
         jobId: this.#jobs[at] as string,
+        error: this.#errors[at] as string,
       });
     }
     const dropped = this.#dropped;

@@ -35,6 +35,7 @@ test("state rows: what a process submitted that is gone has failed, unless someb
   const rows = mergeTasks([], told, new Map(), () => false);
 
   assert.deepEqual(Object.fromEntries(rows.map(({ taskId, state }) => [taskId, state])), { a: "failed", b: "finished" });
+  assert.equal(rows.find(({ taskId }) => taskId === "a")?.error, "its caller is gone");
 });
 
 test("state rows: what a caller and a worker tell of one task is one row", () => {
@@ -66,6 +67,19 @@ test("state rows: reports of two workers in any order, the last attempt counts",
     const [row] = mergeTasks([], events, new Map(), alive);
     assert.deepEqual([row?.state, row?.pid, row?.attempt], ["finished", 3, 1]);
   }
+});
+
+test("state rows: why it failed is told of the last attempt, and by its owner where it gave up", () => {
+  const told = [
+    event("a", "failed", { error: "Error: first" }),
+    event("a", "finished", { attempt: 1 }),
+    event("b", "failed", { error: "Error: no" }),
+  ];
+  const errors = (events: Event[]): Record<string, string | undefined> =>
+    Object.fromEntries(mergeTasks([], events, new Map(), alive).map(({ taskId, error }) => [taskId, error]));
+
+  assert.deepEqual(errors(told), { a: undefined, b: "Error: no" });
+  assert.deepEqual(errors([...told, event("b", "unfinished", { error: "TASK_TIMEOUT" })]), { a: undefined, b: "TASK_TIMEOUT" });
 });
 
 test("state rows: what its owner gave up has failed, whatever its process says, and in whichever order they say it", () => {

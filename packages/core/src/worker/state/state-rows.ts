@@ -24,6 +24,8 @@ export interface TaskState {
   readonly submittedAtMs?: number | undefined;
   readonly startedAtMs?: number | undefined;
   readonly durationMs?: number | undefined;
+  /** Why it failed, in a line. */
+  readonly error?: string | undefined;
 }
 
 export interface ObjectState {
@@ -64,9 +66,9 @@ export function mergeTasks(
     if (row !== undefined) past.set(event.taskId, row);
   }
   // The owner's word stands, whatever the process did that ran it.
-  for (const { taskId, state } of events) {
+  for (const { taskId, state, error } of events) {
     const row = past.get(taskId);
-    if (state === "unfinished" && row !== undefined) past.set(taskId, { ...row, state: "failed" });
+    if (state === "unfinished" && row !== undefined) past.set(taskId, withError({ ...row, state: "failed" }, error));
   }
   const underWay = live.map(({ taskId, name, state, attempt, jobId, ownerPid, pid, actorId }): TaskState => {
     const runsIn = pid ?? (actorId === undefined ? undefined : pidOfActor.get(actorId));
@@ -76,13 +78,13 @@ export function mergeTasks(
   });
   // Who might say more of what it submitted is gone.
   const ended = [...past.values()].map((row) =>
-    row.state === "submitted" && !isAlive(ownerOfTask(row.taskId)) ? { ...row, state: "failed" } : row,
+    row.state === "submitted" && !isAlive(ownerOfTask(row.taskId)) ? { ...row, state: "failed", error: "its caller is gone" } : row,
   );
   return [...underWay, ...ended.sort((a, b) => latest(b) - latest(a))];
 }
 
 function rowAfter(known: TaskState | undefined, event: TaskEvent): TaskState | undefined {
-  const { taskId, name, state, attempt, jobId, pid, atMs, durationMs } = event;
+  const { taskId, name, state, attempt, jobId, pid, atMs, durationMs, error } = event;
   const base: TaskState = known ?? { taskId, name, state: "submitted", attempt: 0, jobId };
   switch (state) {
     case "submitted":
@@ -90,12 +92,19 @@ function rowAfter(known: TaskState | undefined, event: TaskEvent): TaskState | u
     case "finished":
     case "failed":
       // Reports of two processes may come in any order; the last attempt counts.
-      return attempt < base.attempt ? base : { ...base, state, attempt, pid, startedAtMs: atMs, durationMs: durationMs ?? 0 };
+      return attempt < base.attempt
+        ? base
+        : withError({ ...base, state, attempt, pid, startedAtMs: atMs, durationMs: durationMs ?? 0 }, error);
     case "unfinished":
       return { ...base, attempt: Math.max(base.attempt, attempt), ownerPid: pid };
     default:
       return known;
   }
+}
+
+/** In place of what an earlier attempt failed with. */
+function withError({ error: _earlier, ...row }: TaskState, error: string | undefined): TaskState {
+  return error === undefined ? row : { ...row, error };
 }
 
 function latest({ startedAtMs, submittedAtMs }: TaskState): number {
