@@ -22,6 +22,7 @@ import { memoryThresholdOf, modeOf } from "../api/environment.ts";
 import type { Driver, DriverOptions } from "../api/init.ts";
 import { clusterOptionsOf } from "./cluster-options.ts";
 import { type ClusterAddress, clusterAddress } from "./cluster-address.ts";
+import { checkPermission } from "./node-permission.ts";
 import { endHead, startHead } from "./head-process.ts";
 import { startInProcess } from "./in-process-driver.ts";
 import { cleanUpSessions, findCluster, mayStand } from "./standing.ts";
@@ -33,6 +34,7 @@ export function startDriver(options: DriverOptions, lost: (error: RaiaError) => 
   enableCollection();
   if ((options.mode ?? modeOf(process.env)) === "inProcess") return startInProcess(options);
   checkProgramsAreHere();
+  checkPermission();
   const address = clusterAddress(options.address, process.env);
   // Without a session that stands there is nothing to ask: the cluster starts in this very turn.
   if (address.kind === "local" || (address.kind === "any" && !mayStand())) return drive(options, lost, startLocal(options));
