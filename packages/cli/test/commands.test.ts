@@ -1,7 +1,7 @@
 /** The command as people call it: real processes, in a private directory. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -89,6 +89,8 @@ test("raia: version, help, and exit code 2 with the way out for a wrong call", a
 
   for (const [args, reason] of [
     [["strat"], /unknown command 'strat'.*\n?.*start/],
+    [["stat"], /unknown command 'stat'\n\(Did you mean status\?\)/],
+    [["st"], /unknown command 'st'\n\(Did you mean one of start, stop, status\?\)/],
     [["start"], /--head/],
     [["start", "--head", "--num-cpus", "two"], /--num-cpus.*'two'.*must be a number/],
     [["start", "--head", "--memory", "lots"], /--memory.*'lots'.*must be a size/],
@@ -270,6 +272,9 @@ test("raia list, memory, timeline, explain: beside a program that works", async 
     return ["submit", "wait", "run", "get"].every((kind) => kinds.has(kind));
   };
   assert.ok(await eventually(traced));
+  const noJob = await raia("timeline", "--output", "none.json", "--job", "zz");
+  assert.deepEqual([noJob.code, noJob.out, existsSync(join(directory, "none.json"))], [1, "", false]);
+  assert.match(noJob.err, /^raia: timeline --job zz: there is no such job; raia list jobs/);
 
   child.kill("SIGINT");
   await outcome;
