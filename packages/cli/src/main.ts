@@ -113,7 +113,24 @@ program
     await microbenchmark(options, (line) => process.stdout.write(`${line}\n`));
   });
 
-await program.parseAsync().catch((error: unknown) => {
+/**
+ * Who stops half way through a name means one that begins so, where fewest changes would lead elsewhere: `stat` is `status`, not
+ * `start`.
+ */
+function suggestBeginnings([given = ""]: readonly string[]): void {
+  const names = program.commands.map((each) => each.name());
+  const begun = names.filter((name) => name.startsWith(given));
+  if (given === "" || begun.length === 0 || names.includes(given)) return;
+  const meant = begun.length === 1 ? begun[0] : `one of ${begun.join(", ")}`;
+  program.error(`error: unknown command '${given}'\n(Did you mean ${meant}?)`, { code: "commander.unknownCommand" });
+}
+
+async function run(): Promise<void> {
+  suggestBeginnings(process.argv.slice(2));
+  await program.parseAsync();
+}
+
+await run().catch((error: unknown) => {
   if (!(error instanceof CommanderError)) fail(error);
   // Help or a refusal was written; that this failed is heard of later, so the process ends by itself.
   process.exitCode = error.exitCode === 0 ? 0 : EXIT_MISUSE;
