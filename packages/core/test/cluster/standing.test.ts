@@ -194,6 +194,8 @@ test("standing: a head that is shot leaves no worker, its session is recognised 
   const cluster = await startOne();
   await machine.run("task");
   process.kill(cluster.pid, "SIGKILL");
+  // A process has no environment any more, by which it is looked for, a moment before it is gone.
+  assert.equal(await cluster.ended, "SIGKILL");
   assert.ok(await eventually(() => processesOf(machine.directory).length === 0), processesOf(machine.directory).join("\n"));
   assert.ok(existsSync(cluster.path));
 
