@@ -132,7 +132,7 @@ export class WorkerRuntime {
     this.table.connect(this.#referenceEffects(store), this.reader);
 
     const freeStored = (objectId: string): void => store.free(objectId);
-    const results = new CallResults(this.table, this.hooks, freeStored, (call, isUnfinished) => this.calls.callSettled(call, isUnfinished));
+    const results = new CallResults(this.table, this.hooks, freeStored, (...settled) => this.calls.callSettled(...settled));
     const writer = new ArgumentWriter(this.table, this.hooks, (value) => this.objects.putEntry(value, "argument"));
     this.#submitter = new TaskSubmitter(self.workerId, this.#leaseCalls(), results, writer, clock);
     const { cluster, table, reader, events } = this;

@@ -23,5 +23,6 @@ export const failedSeeds: readonly (readonly [seed: number, found: string])[] = 
   [451894675, "word that there was no place for an item stayed in the store when its stream had been left"],
   [452979042, "an owner whose lease was taken back did not hear of its worker's death, and lost a call that nobody had begun"],
   [459563268, "refs in a result that came long after its caller's connection was lost stayed held"],
+  [463653374, "a call that failed was let go of before it was said in the lists why"],
   [460703592, "a request for a lease that came twice was served again when the first was over, and nobody used it"],
 ];

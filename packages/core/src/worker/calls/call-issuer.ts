@@ -15,8 +15,7 @@ import type { CallResults } from "./call-results.ts";
 import { Call, type CallTemplate } from "./call.ts";
 import { type ClusterLink, joinFailure } from "../cluster-link.ts";
 import { type EventRing, eventKind } from "../state/event-ring.ts";
-import { type ObjectEntry, objectState } from "../objects/object-entry.ts";
-import type { Failure } from "../objects/object-reader.ts";
+import type { ObjectEntry } from "../objects/object-entry.ts";
 import { ObjectRefStream } from "./object-stream.ts";
 import type { ReferenceTable } from "../objects/references.ts";
 import type { Shape } from "./shape.ts";
@@ -225,12 +224,12 @@ export class CallIssuer {
   }
 
   /** One call fewer is pending. Of one that nobody ran to its end nobody else tells. */
-  callSettled({ sequence, attempt, entry, template: { name, wire } }: Call, isUnfinished: boolean): void {
+  callSettled({ sequence, attempt, template: { name, wire } }: Call, unfinished: string | undefined): void {
     this.#pending--;
-    if (isUnfinished) {
+    if (unfinished !== undefined) {
       const nowMs = this.#deps.clock.nowMs();
       const { workerId } = this.#cluster.self;
-      this.#deps.events.add(eventKind.unfinished, sequence, workerId, nowMs, nowMs, name, attempt, wire.jobId, whyUnfinished(entry));
+      this.#deps.events.add(eventKind.unfinished, sequence, workerId, nowMs, nowMs, name, attempt, wire.jobId, unfinished);
     }
     if (this.#pending === 0) this.#deps.keepAlive(false);
   }
@@ -241,12 +240,4 @@ export class CallIssuer {
     if (call.returns === undefined) return this.#table.refFor(call.entry);
     return call.returns.map((entry) => this.#table.refFor(entry));
   }
-}
-
-/** In a line, for lists. */
-function whyUnfinished({ state, payload }: ObjectEntry): string {
-  if (state === objectState.error) return "an argument failed";
-  if (state !== objectState.failure) return ""; // Whoever waited for it has let go of it already.
-  const { code, facts } = payload as Failure;
-  return typeof facts["cause"] === "string" ? `${code} cause=${facts["cause"]}` : code;
 }

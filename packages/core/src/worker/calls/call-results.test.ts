@@ -6,7 +6,7 @@ import { packed } from "../../values/value-fixture.ts";
 import { Call, type CallTemplate } from "./call.ts";
 import { callState } from "./call-life.ts";
 import { CallResults } from "./call-results.ts";
-import { objectState } from "../objects/object-entry.ts";
+import { type ObjectEntry, objectState } from "../objects/object-entry.ts";
 import { ReferenceTable } from "../objects/references.ts";
 import { StreamState } from "../objects/stream-state.ts";
 import { HAS_REFS, handoversIn, resultStatus } from "./task-frames.ts";
@@ -36,8 +36,23 @@ function newOwner(results: number) {
   const entries = Array.from({ length: results }, (_, index) => table.own(1 + index, "work"));
   const call = new Call(template, 1, entries[0]!, undefined);
   if (results > 1) call.returns = entries;
-  return { results: new CallResults(table, new RuntimeValueHooks(table), free, () => {}), call, entries, freed };
+  const settled: (string | undefined)[] = [];
+  const hear = (_call: Call, unfinished: string | undefined): void => void settled.push(unfinished);
+  return { table, results: new CallResults(table, new RuntimeValueHooks(table), free, hear), call, entries, freed, settled };
 }
+
+test("results: why a call was not run is told though whoever waits for it lets go of it at once", () => {
+  const { table, results, call, entries, settled } = newOwner(1);
+  const [entry] = entries as [ObjectEntry];
+  table.hold(entry);
+  entry.addWaiter({ settled: () => table.dropHold(entry) });
+  call.moveTo(callState.queued);
+
+  results.fail(call, { code: "WORKER_CRASHED", facts: { cause: "exit" } });
+
+  assert.ok(entry.gone);
+  assert.deepEqual(settled, ["WORKER_CRASHED cause=exit"]);
+});
 
 test("results: what a lost attempt has stored goes when the call fails in the queue", () => {
   const { results, call, freed } = newOwner(2);

@@ -25,14 +25,14 @@ export class CallResults {
   readonly #table: ReferenceTable;
   readonly #hooks: RuntimeValueHooks;
   readonly #freeStored: (objectId: string) => void;
-  readonly #onSettled: (call: Call, isUnfinished: boolean) => void;
+  readonly #onSettled: (call: Call, unfinished: string | undefined) => void;
 
-  /** @param onSettled told once for each call that has ended; `isUnfinished`: its code was not run, or not to its end */
+  /** @param onSettled told once for each call that has ended; `unfinished`: why its code was not run, or not to its end */
   constructor(
     table: ReferenceTable,
     hooks: RuntimeValueHooks,
     freeStored: (objectId: string) => void,
-    onSettled: (call: Call, isUnfinished: boolean) => void,
+    onSettled: (call: Call, unfinished: string | undefined) => void,
   ) {
     this.#table = table;
     this.#hooks = hooks;
@@ -55,7 +55,7 @@ export class CallResults {
     else this.#settleEntry(call.entry, status, bytes, start, end, origin);
     if (call.attempt > 0 || isPartial(call, status)) this.freeUnreported(call);
     if (call.entry.state >= objectState.error && !isAwaited) this.#failedUnseen(call);
-    this.#release(call, false);
+    this.#release(call, undefined);
   }
 
   /** What was stored for a call that needs it no more, and not told us of, would stay: by an attempt that was lost, say. */
@@ -83,12 +83,14 @@ export class CallResults {
   }
 
   #settleAll(call: Call, state: number, payload: unknown): void {
+    // Now: whoever waits for it may let go of it at once, and of what it failed with.
+    const unfinished = state === objectState.error ? "an argument failed" : shownFailure(payload as CallFailure);
     const isAwaited = call.entry.waiters !== undefined;
     if (call.stream !== undefined) this.#failStream(call, state, payload);
     for (const entry of call.returns ?? [call.entry]) if (!entry.isSettled) entry.settle(state, payload);
     if (call.attempt > 0) this.freeUnreported(call);
     if (!isAwaited) this.#failedUnseen(call);
-    this.#release(call, true);
+    this.#release(call, unfinished);
   }
 
   /** Of a call with several results one says it for all: who looks at any of them has seen it, and that is not followed up. */
@@ -219,7 +221,7 @@ export class CallResults {
   }
 
   /** The arguments are needed no more. */
-  #release(call: Call, isUnfinished: boolean): void {
+  #release(call: Call, unfinished: string | undefined): void {
     call.args = undefined;
     call.holder = undefined;
     const { held, cleanup } = call;
@@ -233,8 +235,13 @@ export class CallResults {
       for (const undo of cleanup) undo();
     }
     call.target?.callSettled();
-    this.#onSettled(call, isUnfinished);
+    this.#onSettled(call, unfinished);
   }
+}
+
+/** In a line, for lists. */
+function shownFailure({ code, facts }: CallFailure): string {
+  return typeof facts["cause"] === "string" ? `${code} cause=${facts["cause"]}` : code;
 }
 
 /** The store has the result, or says why it could not have it. */
