@@ -15,6 +15,7 @@ const doorsOf: Readonly<Record<string, readonly string[]>> = {
     "index",
     "cluster",
     "internal",
+    "bin/control-main",
     "bin/head-main",
     "bin/worker-main",
     "bin/thread-host-main",

@@ -30,7 +30,16 @@ export const variableRules: { readonly [variable: string]: Rule } = {
 };
 
 /** What Raia tells its own processes. A program that a worker starts inherits them. */
-const ownVariables = ["RAIA_SESSION", "RAIA_WORKER_ID", "RAIA_PARENT_PID", "RAIA_SETUP_HOOK", "RAIA_HEAD_OPTIONS", "RAIA_RUNTIME_ENV"];
+const ownVariables = [
+  "RAIA_SESSION",
+  "RAIA_CONTROL",
+  "RAIA_WORKER_ID",
+  "RAIA_PARENT_PID",
+  "RAIA_SETUP_HOOK",
+  "RAIA_HEAD_OPTIONS",
+  "RAIA_CONTROL_OPTIONS",
+  "RAIA_RUNTIME_ENV",
+];
 
 const PREFIX = "RAIA_";
 

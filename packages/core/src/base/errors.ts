@@ -88,6 +88,10 @@ export const errorCatalogue = {
   AUTHENTICATION: ["The peer did not prove that it belongs to this session", "use the session's own secret"],
   PROTOCOL: ["The peer sent something that is not the protocol", "check that both sides run the same version"],
   CONNECTION_LOST: ["The connection to a peer was lost", "the peer died or the machine is overloaded"],
+  CONTROL_LOST: [
+    "The control plane does not answer",
+    "it is started again by its node as a rule: read its log (raia status names the directory), then try again",
+  ],
   SYSTEM_CALL_FAILED: ["The operating system refused a call", "read errno; check the limits of this user and of its container"],
   LIMIT_EXCEEDED: ["A limit was reached", "raise the limit that is named"],
   UNSUPPORTED: ["This is not supported here", "see the documentation"],

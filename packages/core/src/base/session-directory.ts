@@ -242,6 +242,11 @@ function removeSession(path: string): void {
   removeDirectory(garbage);
 }
 
+/** What its maker has published of a session; nothing of one that cannot be read. */
+export function sessionFacts(path: string): SessionFacts {
+  return readRecord(path)?.facts ?? {};
+}
+
 interface SessionRecord {
   readonly mark: ProcessMark;
   readonly madeAtMs: number;

@@ -25,7 +25,7 @@ import { type ClusterAddress, clusterAddress } from "./cluster-address.ts";
 import { checkPermission } from "./node-permission.ts";
 import { endHead, startHead } from "./head-process.ts";
 import { startInProcess } from "./in-process-driver.ts";
-import { cleanUpSessions, findCluster, mayStand } from "./standing.ts";
+import { cleanUpSessions, controlAddressOf, findCluster, mayStand } from "./standing.ts";
 import { ProgramEnd } from "./program-end.ts";
 import { enableCollection } from "./collection.ts";
 import { installRemoteValues } from "../api/remote-value-codecs.ts";
@@ -58,7 +58,7 @@ function drive(options: DriverOptions, lost: (error: RaiaError) => void, place: 
     identity.address = found.session.socketPath(`d-${identity.peerId.slice(0, 16)}`);
     identity.secret = readSecret(found.session.path);
     await found.ready;
-    return { nodeAddress: head, controlAddress: head };
+    return { nodeAddress: head, controlAddress: controlAddressOf(found.session.path) };
   };
   const cluster = place instanceof Promise ? place.then(enter) : enter(place);
   // The first job of a cluster of its own; of another it is not known yet.

@@ -12,7 +12,6 @@ import { adoptSessionDirectory, isSessionThere, removeSessionDirectory } from ".
 import { readSecret } from "../base/session-secret.ts";
 import { ControlServer } from "../control/control-server.ts";
 import { MemoryRecordStore } from "../control/memory-record-store.ts";
-import { SqliteRecordStore } from "../control/sqlite-record-store.ts";
 import { deviceVariablesOf } from "../node/accelerators/device-variables.ts";
 import { detectAccelerators } from "../node/accelerators/detect-accelerators.ts";
 import { readCapacity } from "../node/capacity.ts";
@@ -36,6 +35,8 @@ import { SharedArena } from "../store/shared-arena.ts";
 import { StoreServer } from "../store/store-server.ts";
 import { Endpoint } from "../wire/endpoint.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
+import { controlAddressFor, NODE_SOCKET } from "./control-address.ts";
+import { ControlProcess } from "./control-process.ts";
 import type { EarlyWorker } from "./early-worker.ts";
 import type { HeadOptions } from "./head-options.ts";
 import { watchSession } from "./session-watch.ts";
@@ -61,17 +62,20 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
   const store = new StoreServer({ arena, disk: new DirectoryDisk(spillDirectory), clock }, { askToCollect, onStored });
   const found = await detectAccelerators(probe);
   const { total, devices } = nodeResources({ ...options.resources, objectStoreMemory: capacityBytes }, capacity, found);
-  const address = session.socketPath("head");
+  const address = session.socketPath(NODE_SOCKET);
+  const controlAddress = controlAddressFor(session.path, options.standing);
   const nodeId = newNodeId(random);
   const kernelKills = new KernelKills(clock, oomKillCounter(probe));
   const logs = new OutputLogDirectory(realLogDisk, session.logsPath);
   const started = new Map(early === undefined ? [] : [[early.workerId, early.process]]);
   let ending = false;
+  let controlProcess: ControlProcess | undefined;
 
   const end = (exitCode: number): void => {
     if (ending) return;
     ending = true;
     node.shutdown();
+    controlProcess?.stop();
     // The directory goes with the session, whoever made it: its maker may be dead.
     removeDirectory(spillDirectory);
     removeSessionDirectory(session.path);
@@ -88,7 +92,7 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
     launcher: new RealWorkerLauncher(
       new RealWorkerSpawner({ clock, probe, kernelKills }),
       inheritedEnvironment(process.env),
-      session.path,
+      { sessionPath: session.path, controlAddress },
       started,
     ),
     resources: total,
@@ -102,14 +106,18 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
     driverGone: () => {
       if (options.parentPid !== undefined) end(0);
     },
+    controlRefused: (error) => {
+      process.stderr.write(`${error.message}\n`);
+      end(1);
+    },
   });
+  const apart = options.standing ? new ControlProcess(session, clock) : undefined;
   // What a cluster of one program knew is of no use to anybody once that is over.
-  const records = options.standing ? new SqliteRecordStore({ path: join(session.path, "control.db") }) : new MemoryRecordStore();
-  const control = new ControlServer({ clock, random, store: records });
+  const control = apart === undefined ? new ControlServer({ clock, random, store: new MemoryRecordStore() }) : undefined;
   const identity = { peerId: newWorkerId(random), pid: process.pid, address, secret: readSecret(session.path) };
   const endpoint: Endpoint = new Endpoint(ipcTransport, identity, clock, {
     connected: (connection) => {
-      if (connection.peerId === identity.peerId || connection.peerAddress !== address) control.attach(connection);
+      if (connection.peerId === identity.peerId || connection.peerAddress !== address) control?.attach(connection);
       node.attach(connection);
       const { peerAddress } = connection;
       // A process that is shot leaves its socket behind; thousands would fill the directory.
@@ -118,14 +126,23 @@ export async function runHead(options: HeadOptions, early: EarlyWorker | undefin
   });
   watchMemory({ node, clock, reader: memory, kernelKills, killAbove: options.memoryKillAbove });
   node.prestart(options.prestart ?? capacity.cpus, options.launch.execArgv, options.launch.cwd, early?.workerId);
-  await endpoint.listen();
-  await node.joinControl(endpoint, address);
+  if (apart !== undefined) {
+    // Whoever finds this node finds control beside it.
+    apart.start();
+    await Promise.race([node.joinControl(endpoint, controlAddress), apart.failed]);
+    apart.hasServed = true;
+    controlProcess = apart;
+    session.publish({ kind: "standing", address });
+    await endpoint.listen();
+  } else {
+    await endpoint.listen();
+    await node.joinControl(endpoint, controlAddress);
+  }
   process.on("SIGTERM", () => end(0));
   process.on("SIGINT", () => {
     // Ctrl-C reaches the whole foreground group; the driver says when it is over.
     if (options.parentPid === undefined) end(0);
   });
-  if (options.standing) session.publish({ kind: "standing", address });
   watchSession({
     clock,
     isThere: () => isSessionThere(session.path),

@@ -45,6 +45,7 @@ export class ProcessShell {
     };
     this.transport = {
       listen: async (address, onStream) => {
+        if (this.isEnded) return new Promise<never>(() => {});
         const listener = await transport.listen(address, (stream) => onStream(this.#wrap(stream, address, false)));
         this.#listeners.add(listener);
         return { address: listener.address, keepAlive: (isNeeded) => listener.keepAlive(isNeeded), close: () => this.#unlisten(listener) };

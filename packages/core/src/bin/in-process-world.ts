@@ -17,8 +17,10 @@ import { FakeArena } from "../store/fake-arena.ts";
 import { StoreServer } from "../store/store-server.ts";
 import { Endpoint } from "../wire/endpoint.ts";
 import type { Transport } from "../wire/transport.ts";
+import type { ClusterAddresses } from "../worker/cluster-link.ts";
 import type { RuntimeDependencies } from "../worker/runtime-dependencies.ts";
 import { WorkerRuntime } from "../worker/worker-runtime.ts";
+import { InProcessControl } from "./in-process-control.ts";
 import { InProcessLauncher, type StartedRuntime } from "./in-process-launcher.ts";
 import { ProcessShell } from "./in-process-shell.ts";
 
@@ -36,6 +38,8 @@ export interface WorldOptions {
   /** How functions travel; the runtime's own way unless a simulation gives another. */
   readonly functionCodec?: RuntimeDependencies["functionCodec"];
   readonly checkDemand?: RuntimeDependencies["checkDemand"];
+  /** Control is a process of its own, as under `raia start`. */
+  readonly isControlApart?: boolean;
   /** Ties the API to a runtime: what handles are inside values. */
   install(runtime: WorkerRuntime): void;
   /** Puts itself between a process and its arena, to make it fail. */
@@ -43,6 +47,7 @@ export interface WorldOptions {
 }
 
 const HEAD_ADDRESS = "head";
+const CONTROL_ADDRESS = "control";
 const SECRET = "in-process";
 /** An arena knows its processes by slots; this one is the node's. */
 const NODE_SLOT = 1;
@@ -54,7 +59,7 @@ export class World {
   readonly head: ProcessShell;
   readonly store: StoreServer;
   readonly node: NodeServer;
-  readonly control: ControlServer;
+  readonly #control: ControlServer | InProcessControl;
   readonly launcher: InProcessLauncher;
   #processes = 0;
 
@@ -83,12 +88,21 @@ export class World {
       openLog: () => ({ append: () => {}, close: () => {} }),
       connectionsRejected: () => this.#endpoint.counters.rejected,
       driverGone: () => {},
+      controlRefused: (error) => {
+        throw error;
+      },
     });
-    this.control = new ControlServer({ clock, random, store: new MemoryRecordStore() });
+    const place = { secret: SECRET, address: CONTROL_ADDRESS, pid: options.pidOf(this.#processes++) };
+    const control =
+      options.isControlApart === true
+        ? new InProcessControl({ ...options, ...place })
+        : new ControlServer({ clock, random, store: new MemoryRecordStore() });
+    this.#control = control;
     const identity = { peerId: newWorkerId(random), pid: options.pidOf(this.#processes++), address: HEAD_ADDRESS, secret: SECRET };
     this.#endpoint = new Endpoint(this.head.transport, identity, clock, {
       connected: (connection) => {
-        if (connection.peerId === identity.peerId || connection.peerAddress !== HEAD_ADDRESS) this.control.attach(connection);
+        const isOurs = connection.peerAddress === HEAD_ADDRESS && connection.peerId !== identity.peerId;
+        if (control instanceof ControlServer && !isOurs) control.attach(connection);
         this.node.attach(connection);
       },
     });
@@ -96,8 +110,22 @@ export class World {
 
   /** Begins to listen: drivers may join. */
   async start(): Promise<void> {
+    await this.controlProcess?.start();
     await this.#endpoint.listen();
-    await this.node.joinControl(this.#endpoint, HEAD_ADDRESS);
+    await this.node.joinControl(this.#endpoint, this.#addresses.controlAddress);
+  }
+
+  get #addresses(): ClusterAddresses {
+    return { nodeAddress: HEAD_ADDRESS, controlAddress: this.controlProcess === undefined ? HEAD_ADDRESS : CONTROL_ADDRESS };
+  }
+
+  /** Where control is a process of its own. */
+  get controlProcess(): InProcessControl | undefined {
+    return this.#control instanceof InProcessControl ? this.#control : undefined;
+  }
+
+  get control(): ControlServer {
+    return this.#control instanceof InProcessControl ? this.#control.server : this.#control;
   }
 
   #startWorker(workerId: string, lost: () => void): StartedRuntime {
@@ -107,7 +135,7 @@ export class World {
       ...this.#runtimeDependencies(shell),
       kind: "worker",
       identity: { peerId: workerId, pid, address: `w-${workerId.slice(0, 16)}`, secret: SECRET },
-      cluster: Promise.resolve({ nodeAddress: HEAD_ADDRESS, controlAddress: HEAD_ADDRESS }),
+      cluster: Promise.resolve(this.#addresses),
       nodeLost: lost,
     });
     this.#options.install(runtime);
@@ -141,7 +169,7 @@ export class World {
       ...this.#runtimeDependencies(shell),
       kind: "driver",
       identity: driverIdentity(workerId, this.#options.pidOf(this.#processes++)),
-      cluster: Promise.resolve({ nodeAddress: HEAD_ADDRESS, controlAddress: HEAD_ADDRESS }),
+      cluster: Promise.resolve(this.#addresses),
       nodeLost,
     });
     this.#options.install(runtime);
@@ -166,7 +194,7 @@ export class World {
   async stop(): Promise<void> {
     this.node.shutdown();
     await this.#endpoint.close();
-    await this.control.close();
+    await (this.controlProcess?.stop() ?? this.control.close());
     this.head.end();
   }
 }

@@ -1,20 +1,22 @@
 /** Looks at a cluster from outside: no job, no arena, no socket of its own. */
-import { join } from "node:path";
 import { checkEnvironment } from "../api/environment.ts";
 import { realClock } from "../base/clock.ts";
 import { newWorkerId } from "../base/ids.ts";
 import { realRandom } from "../base/random.ts";
 import { readSecret } from "../base/session-secret.ts";
+import { controlService } from "../messages/control.ts";
 import { Endpoint } from "../wire/endpoint.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import { ClusterState } from "../worker/state/cluster-state.ts";
 import { clusterAddress } from "./cluster-address.ts";
-import { findCluster } from "./standing.ts";
+import { controlAddressOf, findCluster } from "./standing.ts";
 
 export interface Observer {
   readonly state: ClusterState;
   /** The session's directory. */
   readonly path: string;
+  /** Of the process that is the control plane. */
+  readonly controlPid: number;
   close(): Promise<void>;
 }
 
@@ -30,7 +32,8 @@ export async function observeCluster(address?: string): Promise<Observer> {
   const path = (await findCluster(isAny ? { kind: "running", asked: "address=auto" } : meant)) as string;
   const identity = { peerId: newWorkerId(realRandom), pid: process.pid, address: "", secret: readSecret(path) };
   const endpoint = new Endpoint(ipcTransport, identity, realClock, { connected: () => {} }, true);
-  const control = await endpoint.dial(join(path, "head"));
+  const connection = await endpoint.dial(controlAddressOf(path));
+  const control = connection.client(controlService);
   const state = new ClusterState({ clock: realClock, control, dial: (place) => endpoint.dial(place) });
-  return { state, path, close: () => endpoint.close() };
+  return { state, path, controlPid: connection.peerPid, close: () => endpoint.close() };
 }

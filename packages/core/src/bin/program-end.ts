@@ -37,9 +37,9 @@ export class ProgramEnd {
   /** It was ended by `process.exit()`, or by an error: nothing can be waited for, but what is written now arrives. */
   #leave(): void {
     const { cluster } = this.#runtime;
-    if (!cluster.isJoined || cluster.isLeaving || cluster.controlConnection.isClosed) return;
+    if (!cluster.isJoined || cluster.isLeaving || !cluster.isControlThere) return;
     this.#runtime.reportEvents();
-    cluster.controlConnection.flush();
+    cluster.flushControl();
   }
 
   /** shutdown() does the same. */

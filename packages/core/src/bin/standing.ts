@@ -17,6 +17,7 @@ import {
   makeSessionDirectory,
   removeStaleSessions,
   type SessionDirectory,
+  sessionFacts,
 } from "../base/session-directory.ts";
 import { sessionNames, sessionRoots } from "../base/session-roots.ts";
 import { pruneLogs } from "../base/session-logs.ts";
@@ -25,6 +26,7 @@ import { Connection } from "../wire/connection.ts";
 import { MAX_FRAME_BYTES } from "../wire/frame.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import type { ClusterAddress } from "./cluster-address.ts";
+import { controlAddressFor, NODE_SOCKET } from "./control-address.ts";
 import { startHead } from "./head-process.ts";
 import { interrupted, lockStart } from "./start-lock.ts";
 
@@ -166,6 +168,11 @@ export async function findCluster(address: Exclude<ClusterAddress, { kind: "loca
   throw new RaiaError("CLUSTER_NOT_FOUND", { asked: address.asked, reason });
 }
 
+/** Where the control plane of a session listens, as its node has published. */
+export function controlAddressOf(sessionPath: string): string {
+  return controlAddressFor(sessionPath, sessionFacts(sessionPath)["kind"] === "standing");
+}
+
 /** Whether a head greets: a process that is stopped still accepts connections, since the system does that for it. */
 async function answers(sessionPath: string): Promise<boolean> {
   const connection = await connectTo(sessionPath).catch(() => undefined);
@@ -184,7 +191,7 @@ async function answers(sessionPath: string): Promise<boolean> {
 }
 
 async function connectTo(sessionPath: string): Promise<Connection> {
-  return new Connection(await ipcTransport.dial(join(sessionPath, "head")), MAX_FRAME_BYTES);
+  return new Connection(await ipcTransport.dial(join(sessionPath, NODE_SOCKET)), MAX_FRAME_BYTES);
 }
 
 /**

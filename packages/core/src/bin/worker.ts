@@ -26,6 +26,7 @@ const SIGKILL = 9;
 export async function runWorker(): Promise<void> {
   const {
     RAIA_SESSION: sessionPath = "",
+    RAIA_CONTROL: controlAddress = "",
     RAIA_WORKER_ID: workerId = "",
     RAIA_PARENT_PID: parentPid = "",
     RAIA_SETUP_HOOK: setupHook,
@@ -44,7 +45,7 @@ export async function runWorker(): Promise<void> {
   const runtime = new WorkerRuntime({
     kind: "worker",
     identity: { peerId: workerId, pid: process.pid, address, secret: readSecret(session.path) },
-    cluster: whenListening(head).then(() => ({ nodeAddress: head, controlAddress: head })),
+    cluster: whenListening(head).then(() => ({ nodeAddress: head, controlAddress })),
     transport: ipcTransport,
     clock: realClock,
     spinMs: SPIN_MS,

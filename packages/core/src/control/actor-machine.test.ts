@@ -100,7 +100,7 @@ test("actor machine: a kill that allows restarts, when none remain, ends it", ()
 
 test("actor machine: out of scope, it may finish; its crash meanwhile is no reason to restart it", () => {
   const { machine, last } = actor(-1, ...toAlive, { kind: "outOfScope" });
-  assert.deepEqual(last, [{ kind: "stopOnNode", nodeId: "n1", incarnation: 1, graceMs: GRACE_MS }]);
+  assert.deepEqual(last, [{ kind: "persist" }, { kind: "stopOnNode", nodeId: "n1", incarnation: 1, graceMs: GRACE_MS }]);
 
   machine.handle({ kind: "workerDied", incarnation: 1, cause: crash }, 0);
 

@@ -220,7 +220,11 @@ export const actorTable: Table<ActorState, ActorEvent, ActorEffect> = {
         : replace(life, home.nodeId, nowMs - sinceMs),
     // Still alive for those who watch: calls that are on their way are answered.
     outOfScope: ({ life, home }) =>
-      to({ kind: "leaving", life, home }, { kind: "stopOnNode", nodeId: home.nodeId, incarnation: life.incarnation, graceMs: GRACE_MS }),
+      to(
+        { kind: "leaving", life, home },
+        { kind: "persist" },
+        { kind: "stopOnNode", nodeId: home.nodeId, incarnation: life.incarnation, graceMs: GRACE_MS },
+      ),
     ownerEnded: ({ life, home }) => die(life, ownerEnded, killNow(home.nodeId, life.incarnation)),
     jobEnded: ({ life, home }) => die(life, jobEnded, killNow(home.nodeId, life.incarnation)),
   },

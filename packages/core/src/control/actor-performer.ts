@@ -210,7 +210,7 @@ export function lifeChanges({ spec, machine, outlivesJob }: ActorEntry): RecordC
   if (state.kind === "dead") return [ACTORS, ACTOR_LIVES].map((table) => ({ table, key: spec.actorId, value: undefined }));
   const { incarnation, restarts } = state.life;
   const home = state.kind === "alive" || state.kind === "leaving" ? state.home : undefined;
-  const value = encodeRecord(LifeRecord, { incarnation, restarts, outlivesJob, home });
+  const value = encodeRecord(LifeRecord, { incarnation, restarts, outlivesJob, home, ...(state.kind === "leaving" && { leaving: true }) });
   return [{ table: ACTOR_LIVES, key: spec.actorId, value }];
 }
 

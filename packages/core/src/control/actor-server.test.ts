@@ -39,12 +39,12 @@ test("actors: a crash restarts, the one after the last kills, and the cause is t
   const { actorId } = spec;
   await peer.createActor(spec);
 
-  node.reports.actorEnded({ actorId, incarnation: 1, cause: crash, intended: false });
+  void node.reports.actorEnded({ actorId, incarnation: 1, cause: crash, intended: false });
   await fixture.settle();
-  node.reports.actorEnded({ actorId, incarnation: 1, cause: crash, intended: false });
+  void node.reports.actorEnded({ actorId, incarnation: 1, cause: crash, intended: false });
   await fixture.settle();
   assert.equal(peer.heard.at(-1), "alive 2");
-  node.reports.actorEnded({ actorId, incarnation: 2, cause: crash, intended: false });
+  void node.reports.actorEnded({ actorId, incarnation: 2, cause: crash, intended: false });
   await fixture.settle();
 
   assert.deepEqual(peer.heard, ["pending 1", "alive 1", "restarting 2", "alive 2", "dead 2"]);
@@ -73,7 +73,7 @@ test("actors: an error in the constructor travels to those who watch", async () 
 test("actors: the end that overtakes the start is not lost", async () => {
   const { fixture, node, peer, spec } = await newActor();
   node.onStart = () => {
-    node.reports.actorEnded({ actorId: spec.actorId, incarnation: 1, cause: crash, intended: false });
+    void node.reports.actorEnded({ actorId: spec.actorId, incarnation: 1, cause: crash, intended: false });
     return node.alive();
   };
 
@@ -95,7 +95,7 @@ test("actors: a watcher may come before the actor is registered, and hears how t
   assert.deepEqual(view, { actorId: first.actorId, state: "pending", incarnation: 0 });
 
   await peer.createActor(first);
-  peer.control.actorOutOfScope({ actorId: second.actorId });
+  void peer.control.actorOutOfScope({ actorId: second.actorId });
   await fixture.settle();
 
   assert.deepEqual(early.heard, ["pending 1", "alive 1", "dead 0"]);
@@ -146,7 +146,7 @@ test("actors: unnamed ones go with their owner, named ones with their job, detac
   for (const spec of [unnamed, named, detached]) await watcher.createActor(spec);
   const causes = (): unknown[] => watcher.views.flatMap(({ actorId, cause }) => (cause === undefined ? [] : [[actorId, cause.kind]]));
 
-  node.reports.ownerEnded({ workerId: "worker" });
+  void node.reports.ownerEnded({ workerId: "worker" });
   await fixture.settle();
   assert.deepEqual(causes(), [[unnamed.actorId, "owner-ended"]]);
   await assert.rejects(fixture.answer(peer.control.createActor({ spec: actorSpec(jobId, "worker"), getIfExists: false })), {
@@ -180,7 +180,7 @@ test("actors: what a detached actor creates after its job is over lives, and end
   assert.equal(fixture.server.counters.functions.functions, 1);
 
   await fixture.answer(watcher.control.killActor({ actorId: parent.actorId, noRestart: true }));
-  node.reports.ownerEnded({ workerId: "n1-w1" });
+  void node.reports.ownerEnded({ workerId: "n1-w1" });
   await fixture.settle();
 
   assert.deepEqual([watcher.views.at(-1)?.actorId, watcher.views.at(-1)?.cause?.kind], [child.actorId, "owner-ended"]);
@@ -195,7 +195,7 @@ test("actors: out of scope, it may finish what it has, and is alive until then",
   const stopping = Promise.withResolvers<void>();
   node.onStop = () => stopping.promise;
 
-  peer.control.actorOutOfScope({ actorId: spec.actorId });
+  void peer.control.actorOutOfScope({ actorId: spec.actorId });
   await fixture.settle();
   assert.deepEqual([node.stopped[0]?.slice(2), peer.heard.at(-1)], [" 1 30000", "alive 1"]);
   stopping.resolve();
@@ -208,7 +208,7 @@ test("actors: named ones do not go with their handles", async () => {
   const { fixture, node, peer, spec } = await newActor({ name: "stays" });
   await peer.createActor(spec);
 
-  peer.control.actorOutOfScope({ actorId: spec.actorId });
+  void peer.control.actorOutOfScope({ actorId: spec.actorId });
   await fixture.settle();
 
   assert.deepEqual([node.stopped, peer.heard.at(-1)], [[], "alive 1"]);
@@ -330,7 +330,7 @@ test("actors: a kill that allows restarts does, though the node calls the end in
   await peer.createActor(spec);
   await fixture.settle();
   node.onStop = () => {
-    node.reports.actorEnded({ actorId, incarnation: 1, cause: { kind: "killed-by-user" }, intended: true });
+    void node.reports.actorEnded({ actorId, incarnation: 1, cause: { kind: "killed-by-user" }, intended: true });
     return Promise.resolve();
   };
 
@@ -475,7 +475,7 @@ test("actors: nobody is told of a restart, and nothing starts, before its number
   const { promise, resolve } = Promise.withResolvers<void>();
   store.gate = promise;
 
-  node.reports.actorEnded({ actorId: spec.actorId, incarnation: 1, cause: crash, intended: false });
+  void node.reports.actorEnded({ actorId: spec.actorId, incarnation: 1, cause: crash, intended: false });
   await fixture.settle();
   assert.deepEqual([node.started.length, peer.heard.at(-1)], [1, "alive 1"]);
   resolve();
@@ -496,12 +496,12 @@ test("actors: reports of an actor that was never started, or of incarnations to 
   const created = peer.control.createActor({ spec, getIfExists: false });
   await fixture.settle();
 
-  node.reports.actorEnded({ actorId, incarnation: 1, cause: crash, intended: false });
-  node.reports.actorEnded({ actorId: "unknown", incarnation: 1, cause: crash, intended: true });
+  void node.reports.actorEnded({ actorId, incarnation: 1, cause: crash, intended: false });
+  void node.reports.actorEnded({ actorId: "unknown", incarnation: 1, cause: crash, intended: true });
   await fixture.settle();
   resolve();
   await fixture.answer(created);
-  node.reports.actorEnded({ actorId, incarnation: 2, cause: crash, intended: true });
+  void node.reports.actorEnded({ actorId, incarnation: 2, cause: crash, intended: true });
   await fixture.settle();
 
   assert.equal((await fixture.answer(peer.control.watchActor({ actorId }))).view.state, "alive");

@@ -32,9 +32,7 @@ type Served =
   | "listActors"
   | "explainActor";
 export type ActorHandlers = Pick<Handlers<typeof controlService, Connection>, Served>;
-type Reply<M extends Served> = M extends "actorOutOfScope"
-  ? never
-  : Infer<(typeof controlService.methods)[Exclude<M, "actorOutOfScope">]["reply"]>;
+type Reply<M extends Served> = Infer<(typeof controlService.methods)[M]["reply"]>;
 type Ended = Infer<(typeof nodeReports.methods.actorEnded)["request"]>;
 
 export interface ActorDeps {
@@ -121,15 +119,16 @@ export class ActorServer {
       const record = lives.get(key);
       if (record === undefined) continue;
       const spec = decodeRecord(ActorSpec, value);
-      const { home, incarnation, outlivesJob, restarts } = record;
+      const { home, incarnation, leaving, outlivesJob, restarts } = record;
       const life: Life = { ...firstLife(spec.maxRestarts), incarnation, restarts };
       const state: ActorState =
         home === undefined ? { kind: "creating", life, nodeId: "" } : { kind: "alive", life, home, sinceMs: clock.nowMs() };
       const performer = this.#performerOf(this.#add(spec, state, outlivesJob, placementRequestOf(spec)));
+      if (home !== undefined) membership.expect(home.nodeId);
       if (!outlivesJob && !isJobRunning(spec.jobId)) performer.handle({ kind: "jobEnded" });
       // Whether and where it was being started is not known: the next number makes an older start count for nothing.
       else if (home === undefined) performer.handle({ kind: "refused", incarnation });
-      if (home !== undefined) membership.expect(home.nodeId);
+      else if (leaving === true) performer.handle({ kind: "outOfScope" });
     }
   }
 
@@ -224,9 +223,7 @@ export class ActorServer {
   async #kill(actorId: string, noRestart: boolean): Promise<Record<string, never>> {
     const entry = this.#actors.get(actorId);
     if (entry !== undefined) {
-      const performer = this.#performerOf(entry);
-      performer.handle({ kind: "killRequested", noRestart });
-      await performer.settled();
+      await this.#feed(entry, { kind: "killRequested", noRestart });
     } else if (this.#mayStillCome(actorId)) {
       if (noRestart) this.#endBefore(actorId, "killed-by-user");
     } else if (this.#actors.dead(actorId) === undefined && !this.#actors.isBuried(actorId)) {
@@ -235,13 +232,15 @@ export class ActorServer {
     return {};
   }
 
-  #outOfScope(actorId: string): void {
+  /** Acknowledged when durable: nobody says it again to the next control process. */
+  async #outOfScope(actorId: string): Promise<Record<string, never>> {
     const entry = this.#actors.get(actorId);
     if (entry !== undefined) {
-      if (goesWithItsHandles(entry)) this.#performerOf(entry).handle({ kind: "outOfScope" });
+      if (goesWithItsHandles(entry)) await this.#feed(entry, { kind: "outOfScope" });
     } else if (this.#mayStillCome(actorId)) {
       this.#endBefore(actorId, "out-of-scope");
     }
+    return {};
   }
 
   /** Nothing is known of it, and there are those who could create it: it may have to wait for an argument. */
@@ -289,21 +288,26 @@ export class ActorServer {
 
   // -- told by nodes and by other parts of control ------------------------------------------------------------------
 
-  actorEnded({ actorId, incarnation, cause, intended }: Ended): void {
+  /** Settles when what follows from it is durable. @throws {RaiaError} CONTROL_STORE_FAILED when it cannot be written now */
+  async actorEnded({ actorId, incarnation, cause, intended }: Ended): Promise<void> {
     const entry = this.#actors.get(actorId);
     if (entry === undefined) return;
-    const event: ActorEvent = intended ? { kind: "exited", incarnation, cause } : { kind: "workerDied", incarnation, cause };
-    this.#performerOf(entry).handle(event);
+    await this.#feed(entry, intended ? { kind: "exited", incarnation, cause } : { kind: "workerDied", incarnation, cause });
   }
 
-  /** A driver or worker is gone, and the actors that depend on it go too. */
-  processEnded(workerId: string): void {
+  #feed(entry: ActorEntry, event: ActorEvent): Promise<void> {
+    const performer = this.#performerOf(entry);
+    performer.handle(event);
+    return performer.settled();
+  }
+
+  /** A driver or worker is gone, and the actors that depend on it go too. Settles, and throws, as `actorEnded`. */
+  async processEnded(workerId: string): Promise<void> {
     this.#endedOwners.add(workerId);
     const oldest = this.#endedOwners.values().next();
     if (this.#endedOwners.size > this.#deps.limits.maxEndedOwners && !oldest.done) this.#endedOwners.delete(oldest.value);
-    for (const entry of this.#actors.ofOwner(workerId)) {
-      if (goesWithItsHandles(entry)) this.#performerOf(entry).handle({ kind: "ownerEnded" });
-    }
+    const ending = this.#actors.ofOwner(workerId).filter((entry) => goesWithItsHandles(entry));
+    await Promise.all(ending.map((entry) => this.#feed(entry, { kind: "ownerEnded" })));
   }
 
   jobFinished(jobId: string): void {
@@ -329,7 +333,12 @@ export class ActorServer {
     const processes = new Set(hosted.map(({ machine }) => (machine.state.kind === "alive" ? machine.state.home.workerId : "")));
     for (const entry of hosted) this.#performerOf(entry).handle({ kind: "nodeDied", nodeId });
     for (const { spec } of this.#actors.live()) if (spec.ownerNodeId === nodeId) processes.add(spec.ownerId);
-    for (const workerId of processes) if (workerId !== "") this.processEnded(workerId);
+    for (const workerId of processes) {
+      if (workerId === "") continue;
+      this.processEnded(workerId).catch(() => {
+        // It is counted, and written again until it is durable.
+      });
+    }
   }
 
   /** What a node has, and what control believes it has, are made the same. */

@@ -58,7 +58,7 @@ class Machine {
   end(process: Process, intended: boolean): void {
     this.processes.delete(process.actorId);
     if (!process.isReady) process.finish({ status: "workerDied", cause: crash });
-    else if (this.isConnected) this.node.reports.actorEnded({ ...process, cause: crash, intended });
+    else if (this.isConnected) void this.node.reports.actorEnded({ ...process, cause: crash, intended });
   }
 
   readonly #start = ({ actorId }: ActorSpec, incarnation: number): Promise<Answer> => {
@@ -139,7 +139,7 @@ class Run {
       for (const dead of lost) await dead.boot();
     } else if (spec !== undefined) {
       if (dice === 14) await this.#kill(spec.actorId);
-      else this.#peer.control.actorOutOfScope({ actorId: spec.actorId });
+      else void this.#peer.control.actorOutOfScope({ actorId: spec.actorId });
     }
     await this.#fixture.settle();
   }

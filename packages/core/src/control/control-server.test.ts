@@ -77,7 +77,7 @@ test("jobs: a driver whose process is gone, or whose node died, ends its job at 
   const a = await fixture.driver("a");
   const b = await fixture.driver("b", "n2");
 
-  node.reports.ownerEnded({ workerId: "a" });
+  void node.reports.ownerEnded({ workerId: "a" });
   await fixture.settle();
   assert.deepEqual(node.endedJobs, [a.jobId]);
   await other.lose();

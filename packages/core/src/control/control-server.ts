@@ -95,11 +95,14 @@ export class ControlServer {
       listTaskEvents: ({ limit, jobId }) => ({ events: this.#taskEvents.list(limit, jobId), dropped: this.#taskEvents.dropped }),
     });
     connection.serve(nodeReports, {
-      actorEnded: (report) => this.#actors.actorEnded(report),
-      ownerEnded: ({ workerId }) => {
+      actorEnded: async (report) => {
+        await this.#actors.actorEnded(report);
+        return {};
+      },
+      ownerEnded: async ({ workerId }) => {
         // The job first: its actors end with it, and so with its cause.
-        this.#jobs.processEnded(workerId);
-        this.#actors.processEnded(workerId);
+        await Promise.all([this.#jobs.processEnded(workerId), this.#actors.processEnded(workerId)]);
+        return {};
       },
     });
     this.#jobs.greeted(connection);

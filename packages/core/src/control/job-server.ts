@@ -78,10 +78,12 @@ export class JobServer {
     if (entry !== undefined) this.#connect(entry, peer);
   }
 
-  /** A process is gone for good. */
-  processEnded(workerId: string): void {
+  /** A process is gone for good. Settles when the end of its job, if it had one, is durable. */
+  async processEnded(workerId: string): Promise<void> {
     const entry = this.#jobs.ofDriver(workerId);
-    if (entry !== undefined) this.#feed(entry, { kind: "ended" });
+    if (entry === undefined) return;
+    this.#feed(entry, { kind: "ended" });
+    await entry.registered;
   }
 
   nodeDied(nodeId: string): void {

@@ -172,6 +172,8 @@ export class MembershipServer {
           break;
         case "announceJoined":
           events.membershipChanged();
+          // An earlier control process had it start what this one knows nothing of.
+          if (hosted !== undefined && hosted.length > 0) events.nodeReturned(entry.id, clock.nowMs(), hosted);
           break;
         case "announceReturned":
           events.nodeReturned(entry.id, entry.lostAtMs, hosted);

@@ -34,6 +34,8 @@ export const LifeRecord = struct("LifeRecord", {
   /** Belongs to a detached actor's family, so it outlives the job. */
   outlivesJob: bool,
   home: opt(struct("HomeRecord", { nodeId: str, workerId: str, address: str, pid: u53, disposes: opt(bool) })),
+  /** Nobody holds it any more. */
+  leaving: opt(bool),
 });
 export type LifeRecord = Infer<typeof LifeRecord>;
 

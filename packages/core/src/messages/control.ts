@@ -197,7 +197,7 @@ export const controlService = service("control", {
   getActorByName: unary(GetActorByName, ActorRegistered),
   watchActor: unary(WatchActor, ActorState),
   killActor: unary(KillActor, Done),
-  actorOutOfScope: oneWay(ActorOutOfScope),
+  actorOutOfScope: unary(ActorOutOfScope, Done),
   listActors: unary(ListActors, ActorList),
   explainActor: unary(ExplainActor, Explanation),
   putFunction: unary(PutFunction, Done),
@@ -247,4 +247,4 @@ export const nodeControlService = service("nodeControl", {
 export const ActorEnded = message(165, "ActorEnded", { actorId: str, incarnation: u32, cause: DeathCause, intended: bool });
 /** Node to control: a driver or worker is gone; what it owned goes with it. */
 export const OwnerEnded = message(166, "OwnerEnded", { workerId: str });
-export const nodeReports = service("nodeReports", { actorEnded: oneWay(ActorEnded), ownerEnded: oneWay(OwnerEnded) });
+export const nodeReports = service("nodeReports", { actorEnded: unary(ActorEnded, Done), ownerEnded: unary(OwnerEnded, Done) });

@@ -88,9 +88,20 @@ export class HostedActors {
     const leaseId = `actor-${spec.actorId}-${incarnation}`;
     const known = this.#started.get(leaseId);
     if (known !== undefined) return known;
+    const starting = this.#startAfterOlder(spec, incarnation, leaseId);
+    this.#started.set(leaseId, starting);
+    return starting;
+  }
+
+  /** A control that was started again knows nothing of a start that it had under way, and asks for the next: one lives. */
+  async #startAfterOlder(spec: Infer<typeof ActorSpec>, incarnation: number, leaseId: string): Promise<Started> {
     const { actorId } = spec;
+    for (let older = this.#actors.get(actorId); older !== undefined; older = this.#actors.get(actorId)) {
+      if (older.incarnation > incarnation) return { status: "refused" };
+      await this.#replace(older);
+    }
     const ended = Promise.withResolvers<DeathCause>();
-    const starting = this.#startNew({
+    return this.#startNew({
       actorId,
       spec,
       incarnation,
@@ -100,8 +111,13 @@ export class HostedActors {
       disposal: undefined,
       ended,
     });
-    this.#started.set(leaseId, starting);
-    return starting;
+  }
+
+  /** Settles when it is gone from its process. */
+  async #replace(older: HostedActor): Promise<void> {
+    await this.#stop(older, 0, "replaced");
+    // Its worker may still be making it.
+    if (this.#actors.get(older.actorId) === older) await older.ended.promise;
   }
 
   #startNew(actor: HostedActor): Promise<Started> {

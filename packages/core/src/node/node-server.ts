@@ -3,6 +3,7 @@
  * machine. It runs no user code, so nothing a task does can keep it from answering. Nothing else constructs its parts.
  */
 import type { Clock } from "../base/clock.ts";
+import type { RaiaError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import { type ResourceSet, UNITS_PER_ONE } from "../base/resources.ts";
 import type { DeathCause } from "../messages/common.ts";
@@ -53,6 +54,8 @@ export interface NodeDependencies {
   connectionsRejected(): number;
   /** The last driver is gone: an `init()` cluster ends with it. */
   driverGone(workerId: string): void;
+  /** Control has this node no more: it was declared dead, and others have its work. */
+  controlRefused(error: RaiaError): void;
 }
 
 /** Waiting processes, for each CPU, before children run inside waiting ones. */
@@ -87,7 +90,13 @@ export class NodeServer {
     const output = this.#output;
     this.#pool = this.#newPool();
     const pool = this.#pool;
-    this.#control = new ControlLink({ nodeId, address, resources, labels }, clock, () => ledger.available);
+    this.#control = new ControlLink({
+      node: { nodeId, address, resources, labels },
+      clock,
+      available: () => ledger.available,
+      hosted: () => [...this.#actors.all()].map(({ actorId, incarnation }) => ({ actorId, incarnation })),
+      serve: (connection) => this.#serveControl(connection),
+    });
     const control = this.#control;
 
     this.#leases = new LeaseServer({ nodeId, clock, members, pool, output, control, deviceVariables }, () => this.#queue);
@@ -140,14 +149,16 @@ export class NodeServer {
     this.#prestarts = Array.from({ length: count - 1 }, () => () => void this.#pool.start(spec, key));
   }
 
-  /** Joins the cluster: control asks this node over the same connection. */
-  async joinControl(endpoint: Endpoint, controlAddress: string): Promise<void> {
-    this.attachControl(await endpoint.dial(controlAddress));
-    await this.#control.register();
+  /** Joins the cluster, now and whenever control comes back: control asks this node over the same connection. */
+  joinControl(endpoint: Endpoint, controlAddress: string): Promise<void> {
+    return this.#control.join(
+      () => endpoint.dial(controlAddress),
+      controlAddress,
+      (error) => this.#deps.controlRefused(error),
+    );
   }
 
-  attachControl(connection: Connection): void {
-    this.#control.attach(connection);
+  #serveControl(connection: Connection): void {
     connection.serve(nodeControlService, {
       ...this.#actors.handlers(),
       jobEnded: ({ jobId }) => {

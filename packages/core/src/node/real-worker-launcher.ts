@@ -4,13 +4,13 @@ import type { DeathCause as WireCause } from "../messages/common.ts";
 import type { DeathCause } from "./death-cause.ts";
 import type { RealWorkerSpawner } from "./real-worker-spawner.ts";
 import { ThreadLauncher } from "./thread-launcher.ts";
-import { workerCommand } from "./worker-command.ts";
+import { workerCommand, type WorkerPlace } from "./worker-command.ts";
 import type { LaunchedWorker, LaunchEvents, LaunchSpec, WorkerLauncher } from "./worker-launcher.ts";
 
 export class RealWorkerLauncher implements WorkerLauncher {
   readonly #spawner: RealWorkerSpawner;
   readonly #env: Readonly<Record<string, string>>;
-  readonly #sessionPath: string;
+  readonly #place: WorkerPlace;
   readonly #started: Map<string, ChildProcess>;
   readonly #threads: ThreadLauncher;
 
@@ -18,12 +18,12 @@ export class RealWorkerLauncher implements WorkerLauncher {
    * @param env what every worker inherits
    * @param started processes that were started before this launcher was made, by worker id
    */
-  constructor(spawner: RealWorkerSpawner, env: Readonly<Record<string, string>>, sessionPath: string, started: Map<string, ChildProcess>) {
+  constructor(spawner: RealWorkerSpawner, env: Readonly<Record<string, string>>, place: WorkerPlace, started: Map<string, ChildProcess>) {
     this.#spawner = spawner;
     this.#env = env;
-    this.#sessionPath = sessionPath;
+    this.#place = place;
     this.#started = started;
-    this.#threads = new ThreadLauncher(spawner, env, sessionPath);
+    this.#threads = new ThreadLauncher(spawner, env, place);
   }
 
   launch(spec: LaunchSpec, events: LaunchEvents): LaunchedWorker {
@@ -42,7 +42,7 @@ export class RealWorkerLauncher implements WorkerLauncher {
       this.#started.delete(spec.workerId);
       return this.#spawner.adopt(started, processEvents);
     }
-    return this.#spawner.spawn(workerCommand(spec, this.#env, this.#sessionPath), processEvents);
+    return this.#spawner.spawn(workerCommand(spec, this.#env, this.#place), processEvents);
   }
 }
 

@@ -7,7 +7,7 @@ import { classifyDeath, type DeathCause, type DeathFacts, type KillReason } from
 import type { RealWorkerSpawner } from "./real-worker-spawner.ts";
 import { StderrTail } from "./stderr-tail.ts";
 import { type ThreadFrameKind, ThreadFrameReader } from "./thread-frames.ts";
-import { threadHostCommand } from "./worker-command.ts";
+import { threadHostCommand, type WorkerPlace } from "./worker-command.ts";
 import type { LaunchedWorker, LaunchSpec } from "./worker-launcher.ts";
 import type { KillSignal, WorkerProcess } from "./worker-process.ts";
 
@@ -30,13 +30,13 @@ export interface ThreadEvents {
 export class ThreadLauncher {
   readonly #spawner: RealWorkerSpawner;
   readonly #env: Readonly<Record<string, string>>;
-  readonly #sessionPath: string;
+  readonly #place: WorkerPlace;
   readonly #hosts = new Map<string, ThreadHost>();
 
-  constructor(spawner: RealWorkerSpawner, env: Readonly<Record<string, string>>, sessionPath: string) {
+  constructor(spawner: RealWorkerSpawner, env: Readonly<Record<string, string>>, place: WorkerPlace) {
     this.#spawner = spawner;
     this.#env = env;
-    this.#sessionPath = sessionPath;
+    this.#place = place;
   }
 
   launch(spec: LaunchSpec, events: ThreadEvents): LaunchedWorker {
@@ -52,7 +52,7 @@ export class ThreadLauncher {
   }
 
   #start(spec: LaunchSpec): ChildProcess {
-    const { command, args, env, cwd } = threadHostCommand(spec, this.#env, this.#sessionPath);
+    const { command, args, env, cwd } = threadHostCommand(spec, this.#env, this.#place);
     return spawn(command, args, { env, cwd, detached: true, stdio: ["ignore", "pipe", "pipe", "ipc"] });
   }
 }

@@ -17,6 +17,12 @@ export interface WorkerStart {
   readonly workingDir?: string | undefined;
 }
 
+/** Where a worker belongs. */
+export interface WorkerPlace {
+  readonly sessionPath: string;
+  readonly controlAddress: string;
+}
+
 export interface WorkerCommand {
   readonly command: string;
   readonly args: string[];
@@ -28,14 +34,15 @@ const workerMain = fileURLToPath(ownFile("bin/worker-main"));
 const threadHostMain = fileURLToPath(ownFile("bin/thread-host-main"));
 
 /** @param inherited what every worker gets */
-export function workerCommand(start: WorkerStart, inherited: Readonly<Record<string, string>>, sessionPath: string): WorkerCommand {
+export function workerCommand(start: WorkerStart, inherited: Readonly<Record<string, string>>, place: WorkerPlace): WorkerCommand {
   return {
     command: process.execPath,
     args: [...start.execArgv, workerMain],
     env: {
       ...inherited,
       ...start.envVars,
-      RAIA_SESSION: sessionPath,
+      RAIA_SESSION: place.sessionPath,
+      RAIA_CONTROL: place.controlAddress,
       RAIA_WORKER_ID: start.workerId,
       RAIA_PARENT_PID: String(process.pid),
       ...(start.setupHook !== undefined && { RAIA_SETUP_HOOK: start.setupHook }),
@@ -51,8 +58,8 @@ function startDirectory({ cwd, workingDir }: WorkerStart): string {
 }
 
 /** The program whose threads are workers. */
-export function threadHostCommand(start: WorkerStart, inherited: Readonly<Record<string, string>>, sessionPath: string): WorkerCommand {
-  return { ...workerCommand(start, inherited, sessionPath), args: [...start.execArgv, threadHostMain] };
+export function threadHostCommand(start: WorkerStart, inherited: Readonly<Record<string, string>>, place: WorkerPlace): WorkerCommand {
+  return { ...workerCommand(start, inherited, place), args: [...start.execArgv, threadHostMain] };
 }
 
 /** What the worker's own tasks inherit. Names alone: it has the values, and one variable holds no more than 128 KiB. */

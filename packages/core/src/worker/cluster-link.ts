@@ -9,7 +9,9 @@ import type { DeathCause } from "../messages/common.ts";
 import { storeEvents, storeService } from "../messages/objects.ts";
 import { leaseEvents, leaseService, outputEvents, type ProcessRegistered, processService } from "../messages/leases.ts";
 import { hostService } from "../messages/tasks.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Connection } from "../wire/connection.ts";
+import { LastingLink } from "../wire/lasting-link.ts";
 import type { Identity } from "../wire/greeting.ts";
 import type { Endpoint } from "../wire/endpoint.ts";
 import type { Infer } from "../wire/schema.ts";
@@ -41,6 +43,9 @@ export interface ClusterLinkDependencies {
   /** Where node and control can be dialled, once they answer. */
   readonly cluster: Promise<ClusterAddresses>;
   readonly endpoint: Endpoint;
+  readonly clock: Clock;
+  /** Something waits for control to come back, for which the program must go on. */
+  waits(until: Promise<unknown>): void;
   /** The job that this process will get, where that is known before it has joined: the first of a cluster of its own. */
   readonly expectedJobId: string | undefined;
 }
@@ -50,6 +55,8 @@ export interface ClusterListener {
   leaseRecalled(leaseId: string): void;
   leaseEnded(leaseId: string, cause: Infer<typeof DeathCause>, strangers: number): void;
   actorChanged(view: Infer<typeof ActorView>): void;
+  /** Control is another process than before, or was out of reach: what it told meanwhile did not come. */
+  controlReturned(): void;
   /** Lines that workers of this job printed. */
   outputLines(stream: "stdout" | "stderr", lines: readonly string[]): void;
   /** An owner is gone. Settles when the node knows which of its objects this process holds. */
@@ -65,6 +72,8 @@ export interface ClusterListener {
 }
 
 const NO_JOB = "00000000";
+/** More than actors may take to dispose of themselves. */
+const LEAVING_MS = 35_000;
 
 export class ClusterLink {
   readonly kind: "driver" | "worker";
@@ -81,7 +90,7 @@ export class ClusterLink {
   job: JobIdentity = { jobId: "", namespace: "" };
   registered: Registered = undefined as never;
   node: Connection = undefined as never;
-  controlConnection: Connection = undefined as never;
+  #controlLink: LastingLink | undefined;
   lease: Client<typeof leaseService> = undefined as never;
   control: Client<typeof controlService> = undefined as never;
   process: Client<typeof processService> = undefined as never;
@@ -149,8 +158,9 @@ export class ClusterLink {
     if (this.kind === "worker") endpoint.holdBack();
     const listening = endpoint.listen();
     this.node = await endpoint.dial(nodeAddress);
-    this.controlConnection = controlAddress === nodeAddress ? this.node : await endpoint.dial(controlAddress);
     this.#connected(listener);
+    if (controlAddress === nodeAddress) this.#haveControl(this.node, listener);
+    else await this.#openControl(controlAddress, listener);
     const registering =
       job &&
       this.control.registerJob({
@@ -174,11 +184,10 @@ export class ClusterLink {
   }
 
   #connected(listener: ClusterListener): void {
-    const { node, controlConnection } = this;
+    const { node } = this;
     this.lease = node.client(leaseService);
     this.process = node.client(processService);
     this.store = node.client(storeService);
-    this.control = controlConnection.client(controlService);
     node.serve(leaseEvents, {
       recallLease: ({ leaseId }) => listener.leaseRecalled(leaseId),
       leaseEnded: ({ leaseId, cause, strangers }) => {
@@ -191,10 +200,45 @@ export class ClusterLink {
       roomWanted: () => listener.roomWanted(),
     });
     node.serve(outputEvents, { outputLines: ({ stream, lines }) => listener.outputLines(stream, lines) });
-    controlConnection.serve(controlEvents, { actorState: ({ view }) => listener.actorChanged(view) });
     node.onClosed((reason) => {
       if (!this.isLeaving) listener.nodeLost(reason);
     });
+  }
+
+  /** Where node and control are one process, they go together. */
+  #haveControl(connection: Connection, listener: ClusterListener): void {
+    this.control = connection.client(controlService);
+    connection.serve(controlEvents, { actorState: ({ view }) => listener.actorChanged(view) });
+  }
+
+  async #openControl(address: string, listener: ClusterListener): Promise<void> {
+    const { clock, endpoint } = this.#deps;
+    let isFirst = true;
+    const link = new LastingLink({
+      clock,
+      peer: address,
+      dial: () => endpoint.dial(address),
+      connected: (connection) => {
+        connection.serve(controlEvents, { actorState: ({ view }) => listener.actorChanged(view) });
+        if (!isFirst) listener.controlReturned();
+        isFirst = false;
+      },
+      waits: (until) => this.#deps.waits(until),
+    });
+    await link.open();
+    this.#controlLink = link;
+    this.control = link.client(controlService);
+  }
+
+  /** For a process that ends in this turn. */
+  flushControl(): void {
+    if (this.#controlLink === undefined) this.node.flush();
+    else this.#controlLink.flush();
+  }
+
+  /** Whether what is told now has a chance to arrive. */
+  get isControlThere(): boolean {
+    return this.#controlLink === undefined ? this.node?.isClosed === false : this.#controlLink.isConnected;
   }
 
   /**
@@ -241,7 +285,7 @@ export class ClusterLink {
 
   /** Settles when the actors that end with the job have disposed of themselves. */
   async disposeActors(): Promise<void> {
-    if (!this.isJoined || this.controlConnection.isClosed) return;
+    if (!this.isJoined || !this.isControlThere) return;
     await this.control.disposeActors({ jobId: this.job.jobId }).catch(() => {
       // Control is going down as well, and they with it.
     });
@@ -249,12 +293,15 @@ export class ClusterLink {
 
   /** Ends a driver's job. @param reportOwn tells what this process knows of its tasks */
   async finishJob(reportOwn: () => void): Promise<void> {
-    if (this.kind !== "driver" || !this.isJoined || this.controlConnection.isClosed) return;
+    if (this.kind !== "driver" || !this.isJoined || !this.isControlThere) return;
+    // Who leaves does not wait for a control plane that is away.
+    const patience = this.#deps.clock.after(LEAVING_MS, () => this.#controlLink?.close(new RaiaError("SHUTTING_DOWN", {})));
     await this.disposeActors();
     await this.flush(reportOwn);
     await this.control.finishJob({ jobId: this.job.jobId }).catch(() => {
       // Control is going down as well: it will see that the driver is gone.
     });
+    patience.cancel();
   }
 }
 

@@ -108,7 +108,15 @@ export class WorkerRuntime {
       { connected: (connection) => this.#connected(connection) },
       kind === "driver",
     );
-    this.cluster = new ClusterLink({ kind, identity, cluster: deps.cluster, endpoint: this.#endpoint, expectedJobId: deps.expectedJobId });
+    this.cluster = new ClusterLink({
+      kind,
+      identity,
+      cluster: deps.cluster,
+      endpoint: this.#endpoint,
+      clock,
+      waits: (until) => void this.calls.during(until),
+      expectedJobId: deps.expectedJobId,
+    });
     const { self } = this.cluster;
     this.#reporter = new EventReporter(this.events, clock, { workerId: self.workerId, pid: this.pid });
 
@@ -173,6 +181,7 @@ export class WorkerRuntime {
       leaseRecalled: (leaseId) => this.#submitter.recallLease(leaseId),
       leaseEnded: (leaseId, cause, strangers) => this.#submitter.leaseEnded(leaseId, cause, strangers),
       actorChanged: (view) => this.actors.update(view),
+      controlReturned: () => this.actors.watchAgain(),
       outputLines: (stream, lines) => this.#deps.showOutput(stream, lines),
       nodeLost: (reason) => this.#deps.nodeLost(reason),
       roomWanted: () => this.#store.roomWanted(),
@@ -187,9 +196,9 @@ export class WorkerRuntime {
   }
 
   #begin(registered: Registered): void {
-    const { job, controlConnection } = this.cluster;
+    const { job, control } = this.cluster;
     this.#reporter.begin(job.jobId, (report) => {
-      if (!controlConnection.isClosed) this.cluster.control.reportTaskEvents(report);
+      if (this.cluster.isControlThere) control.reportTaskEvents(report);
     });
     if (this.kind === "driver") return;
     const claims = this.#opener.words(registered.claimOffset, registered.claimCount) ?? new Int32Array(0);
@@ -233,7 +242,7 @@ export class WorkerRuntime {
 
   /** What the cluster is doing. */
   get state(): ClusterState {
-    const { controlConnection: control } = this.cluster;
+    const { control } = this.cluster;
     return new ClusterState({ clock: this.clock, control, dial: (address) => this.#endpoint.dial(address) });
   }
 

@@ -225,7 +225,7 @@ describe("C-40: well-formed nonsense", () => {
     lease.actorExited({ actorId: "nobody's" });
     assert.equal((await lease.explainLease({ leaseId: "nobody's" })).state, "unknown");
     const control = connection.client(controlService);
-    control.actorOutOfScope({ actorId: "nobody's" });
+    await control.actorOutOfScope({ actorId: "nobody's" });
     const process = connection.client(processService);
     const asWorker = { kind: "worker", workerId: "cd".repeat(14), pid: 1, address: "" } as const;
     await assert.rejects(process.registerProcess(asWorker), { code: "AUTHENTICATION" });

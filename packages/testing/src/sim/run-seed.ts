@@ -78,6 +78,7 @@ class SimRun {
       functionCodec: simFunctionCodec,
       install: installRemoteValues,
       wrapArena: (arena) => faults.wrapArena(arena),
+      isControlApart: faults.isControlApart,
     });
     this.#isTidy = randomBelow(random, 2) === 0;
     const driverCount = randomBelow(random, 3) === 0 ? 2 + randomBelow(random, 2) : 1;
@@ -118,6 +119,7 @@ class SimRun {
       for (const worker of [...this.#world.launcher.workers]) worker.die();
       for (const driver of this.#drivers) driver.kill();
       this.#world.head.end();
+      this.#world.controlProcess?.kill();
       setSimContext(undefined);
       await turn();
       process.removeListener("unhandledRejection", this.#fail);

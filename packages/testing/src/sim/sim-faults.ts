@@ -8,6 +8,7 @@ import type { SimTrace } from "./sim-trace.ts";
 
 const LONGEST_PAUSE_MS = 2000;
 const LONGEST_JUMP_MS = 3_600_000;
+const LONGEST_CONTROL_START_MS = 1000;
 
 /** A task that is tried again without end would die without end. */
 const LAST_FAULT_MS = 60_000;
@@ -22,6 +23,8 @@ export interface FaultDependencies {
 export class SimFaults {
   readonly hasDeaths: boolean;
   readonly hasCuts: boolean;
+  readonly isControlApart: boolean;
+  readonly hasControlDeaths: boolean;
   readonly network: NetworkFaults;
   readonly disk: DiskFaults;
   readonly #deps: FaultDependencies;
@@ -30,6 +33,7 @@ export class SimFaults {
   readonly #pauseShare: number;
   readonly #jumpShare: number;
   readonly #fullShare: number;
+  readonly #controlDeathShare: number;
   #world: World | undefined;
 
   constructor(deps: FaultDependencies, loses?: string) {
@@ -44,6 +48,9 @@ export class SimFaults {
     this.#pauseShare = sometimes(0.3) ? 0.005 * random.next() : 0;
     this.#jumpShare = sometimes(0.3) ? 0.01 * random.next() : 0;
     this.#fullShare = sometimes(0.3) ? random.next() : 0;
+    this.isControlApart = sometimes(0.5);
+    this.hasControlDeaths = this.isControlApart && sometimes(0.6);
+    this.#controlDeathShare = this.hasControlDeaths ? 0.01 * random.next() ** 2 : 0;
     this.disk = { share: sometimes(0.3) ? 0.5 * random.next() ** 2 : 0 };
     this.network = {
       delayMs: sometimes(0.5) ? 0.1 : 2,
@@ -74,6 +81,7 @@ export class SimFaults {
     if (this.#isNow(this.#pauseShare)) this.#pause();
     if (this.#isNow(this.#cutShare)) this.#cut(this.#world);
     if (this.#isNow(this.#jumpShare)) this.#jump();
+    if (this.#isNow(this.#controlDeathShare)) this.#killControl(this.#world);
   }
 
   #isNow(share: number): boolean {
@@ -85,6 +93,14 @@ export class SimFaults {
     if (victim === undefined) return;
     this.#note("worker death", victim.shell.name);
     victim.die();
+  }
+
+  /** Its node starts it again after a while. */
+  #killControl({ controlProcess: control }: World): void {
+    if (control === undefined || control.shell.isEnded) return;
+    this.#note("control death", control.shell.name);
+    control.kill();
+    this.#deps.clock.after(this.#deps.random.next() * LONGEST_CONTROL_START_MS, () => void control.startAgain());
   }
 
   #pause(): void {
@@ -117,7 +133,12 @@ export class SimFaults {
 
   #shells(): ProcessShell[] {
     if (this.#world === undefined) return [];
-    return [this.#world.head, ...[...this.#world.launcher.workers].map(({ shell }) => shell)];
+    const { head, controlProcess } = this.#world;
+    return [
+      head,
+      ...(controlProcess === undefined ? [] : [controlProcess.shell]),
+      ...[...this.#world.launcher.workers].map(({ shell }) => shell),
+    ];
   }
 
   #oneOf<T>(candidates: readonly T[]): T | undefined {

@@ -97,7 +97,7 @@ export class ActorDirectory {
       scope.onOutOfScope = [
         () => {
           void registered.then(
-            (actorId) => this.#cluster.control.actorOutOfScope({ actorId }),
+            (actorId) => this.#outOfScope(actorId),
             () => {
               // It was never created.
             },
@@ -109,6 +109,12 @@ export class ActorDirectory {
     const held = encoded.held;
     if (held !== undefined) (scope.onOutOfScope ??= []).push(() => held.forEach((entry) => this.#table.dropHold(entry)));
     return { client, scope, registered };
+  }
+
+  #outOfScope(actorId: string): void {
+    this.#cluster.control.actorOutOfScope({ actorId }).catch(() => {
+      // This process leaves, or control is gone for good: the actor ends with its job, or with its node.
+    });
   }
 
   async #wireArguments(encoded: EncodedArguments, isDetached: boolean): Promise<Uint8Array> {
@@ -168,11 +174,15 @@ export class ActorDirectory {
 
   /** Learns how an actor stands, now and whenever it changes. */
   watch(client: ActorClient): void {
-    if (client.view !== undefined) return;
+    if (client.view === undefined) this.#ask(client);
+  }
+
+  #ask(client: ActorClient): void {
+    const known = client.view;
     this.#cluster.control.watchActor({ actorId: client.actorId }).then(
       ({ view }) => {
         // A change that arrived in the same turn was told already, since changes need no promise; it is the newer word.
-        if (client.view === undefined) this.#tell(client, view);
+        if (client.view === known) this.#tell(client, view);
       },
       (error: unknown) => {
         if (this.#cluster.isLeaving) return;
@@ -180,6 +190,14 @@ export class ActorDirectory {
         this.#tell(client, { actorId: client.actorId, state: "dead", incarnation: 1, cause: { kind: "unknown-actor", facts } });
       },
     );
+  }
+
+  /** Control was away: what happened to the actors meanwhile was told to nobody. */
+  watchAgain(): void {
+    for (const client of this.#clients.values()) {
+      // One that has no view yet has asked, and asks again by itself.
+      if (client.view !== undefined) this.#ask(client);
+    }
   }
 
   update(view: Infer<typeof ActorView>): void {

@@ -215,7 +215,7 @@ export class CallIssuer {
   }
 
   /** The program goes on for as long as the promise is open, as it does for a call. */
-  async during(promise: Promise<void>): Promise<void> {
+  async during(promise: Promise<unknown>): Promise<void> {
     this.#pending++;
     if (this.#pending === 1) this.#deps.keepAlive(true);
     await promise;

@@ -6,12 +6,13 @@
 import type { Clock } from "../../base/clock.ts";
 import { RaiaError } from "../../base/errors.ts";
 import { toCounts } from "../../base/resources.ts";
-import { controlService } from "../../messages/control.ts";
+import type { controlService } from "../../messages/control.ts";
 import { processService, type WorkerRow } from "../../messages/leases.ts";
 import { type StoredList, type StoreUsage as StoreUsageType, storeService } from "../../messages/objects.ts";
 import { ownerService, type OwnedList } from "../../messages/owners.ts";
 import type { Connection } from "../../wire/connection.ts";
 import type { Infer } from "../../wire/schema.ts";
+import type { Client } from "../../wire/service.ts";
 import { chromeTrace, type TraceEvent } from "./chrome-trace.ts";
 import { type Explanation, innerAnswerMs, OWNER_ANSWER_MS } from "./explanation.ts";
 import { mergeObjects, mergeTasks, type ObjectState, type TaskState } from "./state-rows.ts";
@@ -21,7 +22,7 @@ export type StoreUsage = Infer<typeof StoreUsageType>;
 /** How the one who asks reaches the cluster: a runtime, or a guest that is no member. */
 export interface ClusterPeers {
   readonly clock: Clock;
-  readonly control: Connection;
+  readonly control: Client<typeof controlService>;
   /** The connection to an address; the same one each time. */
   dial(address: string): Promise<Connection>;
 }
@@ -105,7 +106,7 @@ export class ClusterState {
   }
 
   get #control() {
-    return this.#peers.control.client(controlService);
+    return this.#peers.control;
   }
 
   async nodes(): Promise<NodeState[]> {
