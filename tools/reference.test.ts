@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { callRules } from "../packages/core/src/api/call-options.ts";
 import { variableRules } from "../packages/core/src/api/environment.ts";
 import { optionNames } from "../packages/core/src/api/options.ts";
+import { placementGroupRules } from "../packages/core/src/api/placement-group-options.ts";
 import { queueRules } from "../packages/core/src/api/queue.ts";
 import { runtimeEnvRules } from "../packages/core/src/api/runtime-env.ts";
 import { actorDeathKinds } from "../packages/core/src/messages/control.ts";
@@ -45,6 +46,8 @@ const sections: { readonly [heading: string]: readonly string[] } = {
     ...prefixed("kill", Object.keys(callRules.kill)),
     ...prefixed("getActor", Object.keys(callRules.getActor)),
     ...prefixed("list", Object.keys(callRules.list)),
+    ...prefixed("placementGroup", Object.keys(placementGroupRules)),
+    ...prefixed("PlacementGroup.wait", Object.keys(callRules.placementGroupWait)),
     ...prefixed("Queue", Object.keys(queueRules)),
     ...prefixed("Queue.put", Object.keys(callRules.queueWait)),
     ...prefixed("runtimeEnv", Object.keys(runtimeEnvRules)),
@@ -107,6 +110,7 @@ const figures: readonly (readonly [page: string, says: string, file: string, hol
   ["docs/output.md", "| all sessions of a user | 20, and 1 GiB", "base/session-logs.ts", "LOG_KEEP_COUNT = 20;"],
   ["docs/output.md", "| all sessions of a user | 20, and 1 GiB", "base/session-logs.ts", "LOG_KEEP_BYTES = 1 << 30;"],
   ["docs/output.md", "| 4 MiB of one stream", "node/output-rotating-log.ts", "MAX_QUEUE_BYTES = 4 << 20;"],
+  ["docs/placement-groups.md", "1 to 1,000 bundles", "api/limits.ts", "MAX_BUNDLES = 1_000;"],
   ["docs/api.md", "| 4 | milliseconds of work that short items", "api/map.ts", "DEFAULT_BATCH_MS = 4;"],
   ["docs/api.md", "| 1,024; 1 with `timeoutMs`", "api/map.ts", "DEFAULT_MAX_BATCH = 1024;"],
   ["docs/api.md", ": 4 to 1,024 |", "api/map.ts", "MOST_DEFAULT_CONCURRENCY = 1024;"],

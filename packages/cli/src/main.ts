@@ -66,7 +66,7 @@ program
 program
   .command("list")
   .description("list what a cluster has")
-  .argument("<kind>", "tasks, actors, objects, workers, nodes or jobs")
+  .argument("<kind>", "tasks, actors, placement-groups, objects, workers, nodes or jobs")
   .addOption(format("table for people, json with everything"))
   .option("--limit <count>", "at most so many rows", count, 100)
   .addOption(

@@ -225,6 +225,11 @@ test("raia list, memory, timeline, explain: beside a program that works", async 
   const [actor] = await rows("actors", "--filter", "state=alive");
   assert.deepEqual([actor?.["className"], actor?.["name"]], ["Tally", "hits"]);
   assert.match((await raia("list", "actors")).out, new RegExp(`^\\w+ +Tally +hits +${job?.["namespace"] as string} +alive`, "m"));
+  const [group] = await rows("placement-groups", "--filter", "state=created");
+  assert.deepEqual([group?.["name"], group?.["strategy"], group?.["jobId"]], ["team", "PACK", job?.["jobId"]]);
+  assert.match((await raia("list", "placement-groups")).out, /^\w+ +team .* created +PACK +memory=1.* on \w+ /m);
+  assert.match((await raia("explain", group?.["placementGroupId"] as string)).out, /created/);
+  assert.match((await raia("status")).out, /^1 placement group, 0 waiting for places$/m);
   const [object] = await rows("objects", "--filter", "state=stored");
   assert.equal(object?.["ownerPid"], child.pid);
   assert.equal((await rows("nodes")).length, 1);

@@ -1,6 +1,6 @@
-/** Something to look at: a task that runs, one that waits for it, an actor, a large object. Until it is interrupted. */
+/** Something to look at: a task that runs, one that waits for it, an actor, a large object, a placement group. Until it is interrupted. */
 process.env["RAIA_RECORD_REF_CREATION_SITES"] = "1";
-const { get, init, put, remote } = await import("@raia/core");
+const { get, init, placementGroup, put, remote } = await import("@raia/core");
 
 class Tally {
   #sum = 0;
@@ -24,6 +24,7 @@ const large = put(new Float64Array(1 << 20));
 await large.stored;
 const long = sleepy.remote(1);
 const after = quick.remote(long);
+await placementGroup([{ memory: 1024 ** 2 }], { name: "team" }).ready();
 process.once("SIGINT", () => process.exit(0));
 process.stdout.write("ready\n");
 await get([after, large]);

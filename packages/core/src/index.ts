@@ -19,6 +19,16 @@ export type {
 } from "./api/option-types.ts";
 export { ActorPool, type PoolCall } from "./api/actor-pool.ts";
 export { Queue, type QueueOptions, type QueueWaitOptions } from "./api/queue.ts";
+export {
+  type BundleOptions,
+  getPlacementGroup,
+  PlacementGroup,
+  placementGroup,
+  type PlacementGroupOptions,
+  placementGroupTable,
+  type PlacementGroupWaitOptions,
+  removePlacementGroup,
+} from "./api/placement-group.ts";
 export { remote } from "./api/remote.ts";
 export type {
   ActorClass,
@@ -52,7 +62,7 @@ export { registerCodec } from "./values/class-registry.ts";
 export { ObjectRef } from "./worker/objects/object-ref.ts";
 export type { GetOptions } from "./worker/objects/wait-options.ts";
 export { ObjectRefStream } from "./worker/calls/object-stream.ts";
-export type { ActorState, JobState, NodeState, StoreUsage, WorkerState } from "./worker/state/cluster-state.ts";
+export type { ActorState, JobState, NodeState, PlacementGroupState, StoreUsage, WorkerState } from "./worker/state/cluster-state.ts";
 export type { TraceEvent } from "./worker/state/chrome-trace.ts";
 export type { Explanation } from "./worker/state/explanation.ts";
 export type { ObjectState, TaskState } from "./worker/state/state-rows.ts";

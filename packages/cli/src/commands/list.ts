@@ -33,6 +33,10 @@ const kinds: Readonly<Record<string, Kind>> = {
     read: (state, limit) => state.actors({ limit }),
     columns: ["actorId", "className", "name", "namespace", "state", "restarts", "jobId", "pid", "deathCause"],
   },
+  "placement-groups": {
+    read: (state, limit) => state.placementGroups({ limit }),
+    columns: ["placementGroupId", "name", "namespace", "state", "strategy", "bundles", "jobId"],
+  },
   objects: {
     read: (state, limit) => state.objects({ limit }),
     columns: ["objectId", "state", "bytes", "ownerPid", "handles", "borrowers", "pins", "site"],
@@ -89,7 +93,9 @@ function cellOf(column: string, value: unknown): string {
 
 function show(column: string, value: unknown): string {
   if (column === "taskId" || column === "objectId") return showOwnedId(value as string);
-  if (column === "actorId" || column === "workerId" || column === "nodeId") return shortId(value as string);
+  if (column === "bundles") return (value as readonly Bundle[]).map(showBundle).join("; ");
+  if (column === "placementGroupId" || column === "actorId" || column === "workerId" || column === "nodeId")
+    return shortId(value as string);
   if (column.endsWith("Bytes") || column === "bytes") return showBytes(value as number);
   if (column.endsWith("AtMs")) return new Date(value as number).toISOString();
   if (column.endsWith("Ms")) return showDuration(value as number);
@@ -100,6 +106,16 @@ function show(column: string, value: unknown): string {
       .map(([key, part]) => `${key}=${showPart(key, part)}`)
       .join(" ");
   return String(value);
+}
+
+interface Bundle {
+  readonly resources: Readonly<Record<string, number>>;
+  readonly nodeId?: string;
+}
+
+function showBundle({ resources, nodeId }: Bundle): string {
+  const shown = Object.entries(resources).map(([name, count]) => `${name}=${showPart(name, count)}`);
+  return `${shown.join(" ")}${nodeId === undefined ? "" : ` on ${shortId(nodeId)}`}`;
 }
 
 function showPart(key: string, value: unknown): string {

@@ -11,10 +11,11 @@ export interface StatusOptions extends AddressOption {
 
 export function status({ format, ...options }: StatusOptions): Promise<void> {
   return observe(options, async ({ state, path }) => {
-    const [nodes, workers, actors, jobs, pending, stores] = await Promise.all([
+    const [nodes, workers, actors, groups, jobs, pending, stores] = await Promise.all([
       state.nodes(),
       state.workers(),
       state.actors({ limit: 100_000 }),
+      state.placementGroups({ limit: 100_000 }),
       state.jobs(),
       state.pendingRequests(),
       state.storeUsage(),
@@ -22,8 +23,18 @@ export function status({ format, ...options }: StatusOptions): Promise<void> {
     const processes = workers.filter(({ kind }) => kind !== "driver");
     const alive = actors.rows.filter((actor) => actor.state === "alive").length;
     const running = jobs.filter((job) => job.state === "running");
+    const living = groups.rows.filter((group) => group.state !== "removed");
     if (format === "json")
-      return sayJson({ session: path, nodes, workers: processes, actorsAlive: alive, pendingRequests: pending, stores, jobs: running });
+      return sayJson({
+        session: path,
+        nodes,
+        workers: processes,
+        actorsAlive: alive,
+        placementGroups: living,
+        pendingRequests: pending,
+        stores,
+        jobs: running,
+      });
     say(`session ${path}`);
     for (const { nodeId, state: nodeState, total, available, labels } of nodes) {
       const shown = Object.entries(labels).map(([key, value]) => ` ${key}=${value}`);
@@ -36,6 +47,10 @@ export function status({ format, ...options }: StatusOptions): Promise<void> {
     say(
       `${plural(processes.length, "worker")}, ${processes.filter((worker) => worker.state === "busy").length} busy; ${plural(alive, "actor")} alive`,
     );
+    if (living.length > 0) {
+      const waiting = living.filter((group) => group.state !== "created").length;
+      say(`${plural(living.length, "placement group")}, ${waiting} waiting for places${waiting > 0 ? "; raia explain says for what" : ""}`);
+    }
     say(
       `${plural(pending, "request")} for workers ${pending === 1 ? "waits" : "wait"}${pending > 0 ? "; raia list tasks and raia explain say for what" : ""}`,
     );

@@ -59,7 +59,7 @@ export async function microbenchmark(options: MicrobenchmarkOptions, print: (lin
 }
 
 async function runRow(row: Row, limits: MachineLimits, measuring: MeasureOptions, ray: RayFigures): Promise<Result> {
-  await init();
+  await init(row.resources === undefined ? {} : { resources: row.resources });
   try {
     await new Promise((resolve) => setTimeout(resolve, measuring.restMs));
     const step = await row.prepare();

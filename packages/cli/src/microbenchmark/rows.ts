@@ -1,11 +1,11 @@
 /**
- * Ray's microbenchmark, rows 1 to 24: the same names, the same operations. What is a client task or actor there is one here.
+ * Ray's microbenchmark, rows 1 to 25: the same names, the same operations. What is a client task or actor there is one here.
  *
  * @source Ray, `python/ray/_private/ray_perf.py`
  */
 import { availableParallelism } from "node:os";
 import type { ObjectRef } from "@raia/core";
-import { get, onOutOfScope, put, RaiaError, remote, wait } from "@raia/core";
+import { get, onOutOfScope, placementGroup, put, RaiaError, remote, removePlacementGroup, wait } from "@raia/core";
 
 export interface Row {
   readonly number: number;
@@ -14,6 +14,8 @@ export interface Row {
   readonly multiplier: number;
   /** Which limit of the machine it is compared with. */
   readonly against: "roundTrips" | "pipelined" | "memoryCopy";
+  /** What the machine must offer besides. */
+  readonly resources?: Readonly<Record<string, number>>;
   /** Sets up and returns the step. */
   prepare(): Promise<() => unknown>;
 }
@@ -337,6 +339,20 @@ export const rows: readonly Row[] = [
     async prepare() {
       const servers = await Promise.all(repeat(serverCount, () => ready(RemoteAsyncActor.remote())));
       return () => get(repeat(4, () => callServers.remote(servers as never, 5000)));
+    },
+  },
+  {
+    number: 25,
+    name: "placement group create/removal",
+    multiplier: 100,
+    against: "roundTrips",
+    resources: { custom: 100 },
+    async prepare() {
+      return async () => {
+        const groups = repeat(100, () => placementGroup([{ custom: 0.001 }]));
+        for (const group of groups) await group.wait({ timeoutMs: 30_000 });
+        for (const group of groups) await removePlacementGroup(group);
+      };
     },
   },
 ];

@@ -25,7 +25,7 @@ import {
   normalMethodOptions,
 } from "./options.ts";
 import { MAX_DETACHED_CODE_BYTES, MAX_NAME_CHARS } from "./limits.ts";
-import { demandOf } from "./task-demand.ts";
+import { capturedStrategy, demandOf } from "./task-demand.ts";
 
 const inspected = Symbol.for("nodejs.util.inspect.custom");
 
@@ -84,7 +84,8 @@ export class ActorClassHandle {
       generators: "fn" in this.#source ? generatorMethodsOf(this.#source.fn) : [],
     };
     const actorId = newActorId(runtime.random, runtime.cluster.jobId || runtime.cluster.expectedJobId);
-    const demand = demandOf(options.demand, className);
+    const captured = capturedStrategy(this.#options);
+    const demand = demandOf(captured === undefined ? options.demand : { ...options.demand, strategy: captured }, className);
     runtime.checkDemand(demand);
     const { client, scope, registered } = runtime.actors.create(
       {

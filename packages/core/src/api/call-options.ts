@@ -12,6 +12,7 @@ export const callRules = {
   getActor: { namespace: name },
   kill: { noRestart: truth },
   list: { limit: whole(0, MAX_ROWS) },
+  placementGroupWait: { timeoutMs: waitMs },
   queueWait: { timeoutMs: waitMs, signal },
 } as const satisfies Record<string, Rules>;
 

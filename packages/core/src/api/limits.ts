@@ -21,6 +21,9 @@ export const MAX_BACKPRESSURE_ITEMS = 1_000_000;
 /** A name crosses the wire and stands in logs and file names. */
 export const MAX_NAME_CHARS = 256;
 
+/** Bundles of one placement group: their places are found together. */
+export const MAX_BUNDLES = 1_000;
+
 /** Selectors that are tried in turn. */
 export const MAX_FALLBACKS = 64;
 

@@ -195,16 +195,17 @@ export const fallbackStrategy: Rule = (value, option) => {
   });
 };
 
+const GROUP_ID = /^[0-9a-f]{36}$/;
 const strategyForms =
   '"DEFAULT", "SPREAD", { nodeId, soft } or { placementGroup, placementGroupBundleIndex, placementGroupCaptureChildTasks }';
 const strategyRules: Rules = {
   nodeId: text,
   soft: truth,
-  // Only its id travels; a group itself is a handle.
+  // What travels is its id, and what its bundles have: a group itself is a handle.
   placementGroup: (value, option) => {
-    const id: unknown = typeof value === "object" && value !== null && "id" in value ? value.id : undefined;
-    if (typeof id !== "string" || id === "") throw invalidOption(option, value, "must be a placement group");
-    return { id };
+    const { id, bundleSpecs } = (typeof value === "object" && value !== null ? value : {}) as { id?: unknown; bundleSpecs?: unknown };
+    if (typeof id !== "string" || !GROUP_ID.test(id)) throw invalidOption(option, value, "must be a placement group");
+    return Array.isArray(bundleSpecs) ? { id, bundleSpecs: bundleSpecs.map((spec: object) => ({ ...spec })) } : { id };
   },
   placementGroupBundleIndex: whole(-1, MAX_RETRIES),
   placementGroupCaptureChildTasks: truth,
@@ -222,6 +223,14 @@ export const schedulingStrategy: Rule = (value, option) => {
   );
   if (stray !== undefined)
     throw invalidOption(`${option}.${stray}`, kept[stray], stray === "soft" ? "goes with nodeId" : "goes with placementGroup");
+  const { bundleSpecs } = (kept["placementGroup"] ?? {}) as { readonly bundleSpecs?: readonly object[] };
+  const index = kept["placementGroupBundleIndex"] as number | undefined;
+  if (index !== undefined && bundleSpecs !== undefined && index >= bundleSpecs.length)
+    throw invalidOption(
+      `${option}.placementGroupBundleIndex`,
+      index,
+      `must be from -1, any, to ${bundleSpecs.length - 1}: the group has ${bundleSpecs.length} bundles`,
+    );
   return kept;
 };
 

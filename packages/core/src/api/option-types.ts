@@ -7,7 +7,8 @@ export type SchedulingStrategy =
   | "SPREAD"
   | { readonly nodeId: string; readonly soft?: boolean }
   | {
-      readonly placementGroup: { readonly id: string };
+      /** What `placementGroup()` gave, or the id of one. */
+      readonly placementGroup: { readonly id: string; readonly bundleSpecs?: readonly Readonly<Record<string, number>>[] };
       /** -1, the default: any bundle that has room. */
       readonly placementGroupBundleIndex?: number;
       /** Whether tasks that it submits go to the group, too. Default false. */

@@ -23,6 +23,9 @@ function refused(run: () => unknown): RaiaError {
   return assert.fail("it was accepted");
 }
 
+/** As a handle shows itself. */
+const group = { id: "0a".repeat(18), bundleSpecs: [{ CPU: 1 }, { CPU: 2, GPU: 1 }] };
+
 test("an unknown option is refused with the nearest known one", () => {
   const error = refused(() => checkTaskOptions({ numCpus: 1, maxRetry: 2 }));
   assert.equal(error.facts["option"], "maxRetry");
@@ -81,7 +84,14 @@ test("a wrong value is refused with option, value and what is allowed", () => {
     [{ fallbackStrategy: { labelSelector: {} } }, "fallbackStrategy", "an object"],
     [{ schedulingStrategy: "PACK" }, "schedulingStrategy", '"PACK"'],
     [{ schedulingStrategy: {} }, "schedulingStrategy", "an object"],
-    [{ schedulingStrategy: { placementGroup: { id: "a" }, soft: true } }, "schedulingStrategy.soft", "true"],
+    [{ schedulingStrategy: { placementGroup: { id: "a" } } }, "schedulingStrategy.placementGroup", "an object"],
+    [{ schedulingStrategy: { placementGroup: group, soft: true } }, "schedulingStrategy.soft", "true"],
+    [{ schedulingStrategy: { placementGroup: group, placementGroupBundleIndex: 2 } }, "schedulingStrategy.placementGroupBundleIndex", "2"],
+    [
+      { schedulingStrategy: { placementGroup: group, placementGroupBundleIndex: NaN } },
+      "schedulingStrategy.placementGroupBundleIndex",
+      "NaN",
+    ],
     [{ schedulingStrategy: { nodeId: "a", placementGroupBundleIndex: 1 } }, "schedulingStrategy.placementGroupBundleIndex", "1"],
   ];
   for (const [options, option, value] of wrong) {
@@ -116,10 +126,8 @@ test("what is kept is a copy, and plain: later changes of the caller's objects d
   resources.disk = 2;
   assert.deepEqual(kept, { resources: { disk: 1 }, retryExceptions: ["TypeError", "RangeError", "MyError"] });
   assert.deepEqual(checkTaskOptions(kept), kept);
-  const group = { id: "pg1", ready: () => {} };
-  assert.deepEqual(checkTaskOptions({ schedulingStrategy: { placementGroup: group } }), {
-    schedulingStrategy: { placementGroup: { id: "pg1" } },
-  });
+  const made = { ...group, ready: () => {} };
+  assert.deepEqual(checkTaskOptions({ schedulingStrategy: { placementGroup: made } }), { schedulingStrategy: { placementGroup: group } });
 });
 
 test("a task asks for one CPU, three retries, and a process of its own", () => {
@@ -203,9 +211,9 @@ test("strategies and selectors are asked for as the node knows them", () => {
   const demand = (options: object) => normalTaskOptions(checkTaskOptions(options), false).demand;
   assert.deepEqual(demand({ schedulingStrategy: "SPREAD" }).strategy, { kind: "SPREAD" });
   assert.deepEqual(demand({ schedulingStrategy: { nodeId: "n1" } }).strategy, { kind: "NODE", nodeId: "n1", soft: false });
-  assert.deepEqual(demand({ schedulingStrategy: { placementGroup: { id: "p1" } } }).strategy, {
+  assert.deepEqual(demand({ schedulingStrategy: { placementGroup: group } }).strategy, {
     kind: "PLACEMENT_GROUP",
-    placementGroupId: "p1",
+    placementGroupId: group.id,
     bundleIndex: -1,
     captureChildTasks: false,
   });
@@ -219,4 +227,23 @@ test("an error shows no contents of what it refuses", () => {
   assert.doesNotMatch(refused(() => checkTaskOptions({ name: secret })).message, /hunter2/);
   assert.doesNotMatch(refused(() => checkTaskOptions({ name: [secret] })).message, /hunter2/);
   assert.ok(refused(() => checkTaskOptions({ name: "x".repeat(1e6) })).message.length < 1000);
+});
+
+test("what no bundle of its group can ever hold is refused at once, with the numbers", () => {
+  const inGroup = (options: object, index?: number) => {
+    const strategy = { placementGroup: group, ...(index !== undefined && { placementGroupBundleIndex: index }) };
+    return normalTaskOptions(checkTaskOptions({ ...options, schedulingStrategy: strategy }), false);
+  };
+  inGroup({ numCpus: 2 });
+  inGroup({ numCpus: 1 }, 0);
+  const { facts } = refused(() => inGroup({ numCpus: 4 }));
+  assert.match(
+    facts["rule"] as string,
+    /bundle 0: needs CPU 4, bundle has 1 in total, 1 free; bundle 1: needs CPU 4, bundle has 2 in total/,
+  );
+  assert.match(refused(() => inGroup({ numGpus: 1 }, 0)).facts["rule"] as string, /needs GPU 1, bundle has 0 in total/);
+  // An actor needs a CPU to be placed, if it does not say otherwise.
+  const gpuOnly = { schedulingStrategy: { placementGroup: { id: group.id, bundleSpecs: [{ GPU: 1 }] } }, numGpus: 1 };
+  assert.match(refused(() => normalActorOptions(checkActorOptions(gpuOnly), false)).facts["rule"] as string, /needs CPU 1/);
+  normalActorOptions(checkActorOptions({ ...gpuOnly, numCpus: 0 }), false);
 });

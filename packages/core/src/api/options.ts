@@ -34,6 +34,7 @@ import {
   wholeDevices,
 } from "./option-rules.ts";
 import type { RuntimeEnvOptions, SchedulingStrategy } from "./option-types.ts";
+import { checkFitsGroup } from "./placement-group-options.ts";
 import { mergeRuntimeEnv, ownRuntimeEnv, runtimeEnv, wireRuntimeEnv } from "./runtime-env.ts";
 
 /** Options that were checked: plain data, names without a value left out. */
@@ -309,6 +310,9 @@ function demandOf(options: CheckedOptions, resources: ResourceSet, isolation: De
   const asked = options["isolation"] as Demand["isolation"] | undefined;
   if (asked !== undefined && asked !== "process" && hasDevice(resources))
     throw invalidOption("isolation", asked, "must be process for work that holds a device: devices are shown to a process as a whole");
+  const strategy = options["schedulingStrategy"] as SchedulingStrategy | undefined;
+  if (typeof strategy === "object" && "placementGroup" in strategy)
+    checkFitsGroup(strategy.placementGroup, strategy.placementGroupBundleIndex ?? -1, resources);
   const fallbacks = options["fallbackStrategy"] as readonly { readonly labelSelector: { [key: string]: string } }[] | undefined;
   return {
     resources,
@@ -316,7 +320,7 @@ function demandOf(options: CheckedOptions, resources: ResourceSet, isolation: De
       mergeRuntimeEnv(ownRuntimeEnv(), (options["runtimeEnv"] as RuntimeEnvOptions | undefined) ?? {}, process.env),
     ),
     isolation: asked ?? isolation,
-    strategy: strategyOf(options["schedulingStrategy"] as SchedulingStrategy | undefined),
+    strategy: strategyOf(strategy),
     mayRerun,
     ...(selector !== undefined && { labelSelector: selector }),
     ...(fallbacks !== undefined && { fallbackSelectors: fallbacks.map((fallback) => fallback.labelSelector) }),

@@ -3,6 +3,7 @@
  * its options; a handle is a value itself, so it may be captured by functions or sent as an argument.
  */
 import { RaiaError } from "../base/errors.ts";
+import { LruMap } from "../base/lru-map.ts";
 import { brand } from "../worker/objects/object-ref.ts";
 import type { CallIssuer, TaskDemand } from "../worker/calls/call-issuer.ts";
 import type { CallTemplate } from "../worker/calls/call.ts";
@@ -12,7 +13,10 @@ import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { needRuntime } from "./init.ts";
 import { cancelOnAbort } from "./call-signal.ts";
 import { type CheckedOptions, checkTaskOptions, type Demand, type NormalCallOptions, normalTaskOptions } from "./options.ts";
-import { demandOf } from "./task-demand.ts";
+import { capturedStrategy, demandOf } from "./task-demand.ts";
+
+/** Of which one handle keeps what it needs: code runs in one group at a time, or a few. */
+const MAX_GROUPS = 16;
 
 /** What one handle needs in one runtime, made at its first call there. */
 interface Bound {
@@ -30,6 +34,8 @@ export class RemoteFunctionHandle {
   #bound: Bound | undefined;
   /** Where several runtimes share a process, each keeps its own. */
   readonly #bounds = new WeakMap<WorkerRuntime, Bound>();
+  /** The same for placement groups that capture what is submitted in them. */
+  readonly #groupBounds = new WeakMap<WorkerRuntime, LruMap<string, Bound>>();
 
   constructor(source: RemoteHandle["source"], options: Readonly<Record<string, unknown>>, code = new Code(source)) {
     this.#source = source;
@@ -65,12 +71,22 @@ export class RemoteFunctionHandle {
 
   readonly remote = (...args: unknown[]): unknown => {
     const runtime = needRuntime();
-    let bound = this.#bound;
+    const captured = capturedStrategy(this.#options);
+    let bound = captured === undefined ? this.#bound : this.#boundInGroup(runtime, captured);
     if (bound === undefined || bound.runtime !== runtime) this.#bound = bound = this.#boundIn(runtime);
     const submitted = runtime.calls.submitTask(bound.template, bound.demand, args);
     if (this.#signal !== undefined) cancelOnAbort(runtime, submitted, this.#signal);
     return submitted;
   };
+
+  #boundInGroup(runtime: WorkerRuntime, strategy: Demand["strategy"]): Bound {
+    let bounds = this.#groupBounds.get(runtime);
+    if (bounds === undefined) this.#groupBounds.set(runtime, (bounds = new LruMap(MAX_GROUPS)));
+    const groupId = strategy.placementGroupId ?? "";
+    let bound = bounds.get(groupId);
+    if (bound === undefined) bounds.set(groupId, (bound = this.#bind(runtime, strategy)));
+    return bound;
+  }
 
   #boundIn(runtime: WorkerRuntime): Bound {
     let bound = this.#bounds.get(runtime);
@@ -78,9 +94,11 @@ export class RemoteFunctionHandle {
     return bound;
   }
 
-  #bind(runtime: WorkerRuntime): Bound {
+  /** @param strategy in place of the handle's own */
+  #bind(runtime: WorkerRuntime, strategy?: Demand["strategy"]): Bound {
     const { hash, name, traits, exported, code } = this.#code.of(runtime);
-    const options = normalTaskOptions(this.#options, traits.isGenerator);
+    const normal = normalTaskOptions(this.#options, traits.isGenerator);
+    const options = strategy === undefined ? normal : { ...normal, demand: { ...normal.demand, strategy } };
     const template = runtime.calls.newTemplate(templateOf(options, hash, options.name ?? name, exported, code));
     const demand = demandOf(options.demand, options.name ?? name);
     runtime.checkDemand(demand);
@@ -163,10 +181,17 @@ export function templateOf(
       namespace: "",
       numReturns: options.numReturns === "streaming" ? -1 : options.numReturns,
       resources: demand?.resources ?? {},
+      ...groupFields(demand?.strategy),
       ...(options.generatorBackpressure !== undefined && { generatorBackpressure: options.generatorBackpressure }),
       ...(maxCalls > 0 && { maxCalls }),
       ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
       ...(options.queueTimeoutMs !== undefined && { queueTimeoutMs: options.queueTimeoutMs }),
     },
   };
+}
+
+/** What code that runs in a placement group is told of it. */
+export function groupFields(strategy: Demand["strategy"] | undefined): { placementGroupId?: string; captureChildTasks?: boolean } {
+  if (strategy?.kind !== "PLACEMENT_GROUP" || strategy.placementGroupId === undefined) return {};
+  return { placementGroupId: strategy.placementGroupId, ...(strategy.captureChildTasks === true && { captureChildTasks: true }) };
 }

@@ -7,6 +7,7 @@ import type { ActorName } from "../worker/calls/actor-directory.ts";
 import type { HandleShape } from "../worker/calls/handle-shape.ts";
 import { ActorClassHandle, makeHandle, recordOf } from "./actor-class.ts";
 import { contextCodec } from "./call-context.ts";
+import { bundleUnits, knownGroup, ownGroup } from "./placement-group.ts";
 import { type MadeQueue, type Queue, queueOf } from "./queue.ts";
 import { RemoteFunctionHandle } from "./remote-function.ts";
 
@@ -31,6 +32,17 @@ export function installRemoteValues(runtime: WorkerRuntime): void {
       const { actor, maxSize } = payload as MadeQueue;
       if (typeof maxSize !== "number" || typeof actor !== "object") throw new RaiaError("PROTOCOL", { reason: "malformed queue" });
       return queueOf({ actor, maxSize });
+    },
+  });
+  runtime.hooks.addCodec("placementGroup", {
+    replace: (value) => {
+      const group = ownGroup("sending a placement group", value);
+      return { id: group.id, bundles: bundleUnits(group) };
+    },
+    revive: (payload) => {
+      const { id, bundles } = payload as { readonly id: unknown; readonly bundles: unknown };
+      if (typeof id !== "string" || !Array.isArray(bundles)) throw new RaiaError("PROTOCOL", { reason: "malformed placement group" });
+      return knownGroup(runtime, id, bundles as Record<string, number>[]);
     },
   });
   runtime.hooks.addCodec("actor", {

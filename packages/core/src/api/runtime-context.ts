@@ -13,6 +13,8 @@ export interface RuntimeContext {
   readonly taskId: string | undefined;
   readonly taskName: string | undefined;
   readonly actorId: string | undefined;
+  /** The placement group that the task or actor runs in. */
+  readonly placementGroupId: string | undefined;
   /** How often the call was tried before: 0 at first. */
   readonly attempt: number;
   /** How often the actor was made anew. */
@@ -39,6 +41,7 @@ export function runtimeContext(): RuntimeContext {
     taskId: task?.taskId,
     taskName: task?.name,
     actorId: task?.actor?.actorId,
+    placementGroupId: task?.placementGroup?.id,
     attempt: task?.attempt ?? 0,
     actorRestarts: task?.actor?.restarts ?? 0,
     resources: toCounts(task?.resources ?? {}),

@@ -8,6 +8,7 @@ import type { WorkerRuntime } from "../worker/worker-runtime.ts";
 import { isActorHandle, recordOf } from "./actor-class.ts";
 import { checkCallOptions, refuseOptions } from "./call-options.ts";
 import { existingRuntime } from "./init.ts";
+import { isPlacementGroup } from "./placement-group.ts";
 
 /** The processes of the cluster: workers and drivers. */
 export async function listWorkers(): Promise<readonly WorkerState[]> {
@@ -74,9 +75,10 @@ export async function timeline(): Promise<readonly TraceEvent[]> {
   return events;
 }
 
-/** Says why a value is not there yet, or how an actor stands. Answers at once, even when an owner does not. */
+/** Says why a value is not there yet, or how an actor or a placement group stands. Answers at once, even when an owner does not. */
 export async function explain(target: ObjectRef | object): Promise<Explanation> {
   const runtime = existingRuntime();
+  if (isPlacementGroup(target)) return runtime.groups.explain(target.id);
   if (ObjectRef.isRef(target)) return runtime.explainer.explain(ObjectRef.entryOf(target));
   if (!isActorHandle(target) && kindOf(target, "actor") === "object") ObjectRef.entryOf(target);
   const { client } = recordOf(target);

@@ -42,6 +42,8 @@ export const errorCatalogue = {
   ACTOR_UNSCHEDULABLE: ["No node can ever run the actor", "ask for less, or add a node that has it"],
   PLACEMENT_INFEASIBLE: ["The placement group cannot fit", "ask for smaller bundles, or add nodes"],
   PLACEMENT_GROUP_REMOVED: ["The placement group was removed", "create it again"],
+  PLACEMENT_GROUP_NAME_TAKEN: ["A placement group of that name exists already", "choose another name, or use getPlacementGroup"],
+  PLACEMENT_GROUP_NOT_FOUND: ["There is no placement group of that name", "check the name and the namespace, and that it was not removed"],
   PENDING_CALLS_LIMIT: ["Too many calls are pending", "await some results first, use map(), or raise the limit"],
   RUNTIME_ENV_FAILED: ["The runtime environment could not be set up", "read the cause; the task did not run"],
   // Values, functions, options
@@ -101,6 +103,7 @@ export const errorCatalogue = {
 const waysOutByCause: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ACTOR_DIED: {
     "constructor-failed": "mend what its constructor (or static create) threw; only a new actor runs it again",
+    "placement-group-removed": "create the placement group again, and the actor in it",
     "job-ended": 'create it anew; one with lifetime: "detached" outlives its program',
   },
 };

@@ -16,6 +16,7 @@ export type LeaseId = string;
 const NODE_ID_BYTES = 28;
 const WORKER_ID_BYTES = 28;
 const ACTOR_UNIQUE_BYTES = 12;
+const PLACEMENT_GROUP_UNIQUE_BYTES = 14;
 
 export function newNodeId(random: Random): NodeId {
   return hex(random.bytes(NODE_ID_BYTES));
@@ -28,6 +29,11 @@ export function newWorkerId(random: Random): WorkerId {
 /** 16 bytes: 12 of chance, then the job. */
 export function newActorId(random: Random, jobId: JobId): ActorId {
   return hex(random.bytes(ACTOR_UNIQUE_BYTES)) + jobId;
+}
+
+/** 18 bytes: 14 of chance, then the job. */
+export function newPlacementGroupId(random: Random, jobId: JobId): string {
+  return hex(random.bytes(PLACEMENT_GROUP_UNIQUE_BYTES)) + jobId;
 }
 
 /** 4 bytes, counted by the control plane. */

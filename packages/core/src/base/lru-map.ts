@@ -27,6 +27,11 @@ export class LruMap<K, V> {
     if (!oldest.done) this.#entries.delete(oldest.value);
   }
 
+  /** Those used longest ago first. */
+  values(): Iterable<V> {
+    return this.#entries.values();
+  }
+
   delete(key: K): void {
     this.#entries.delete(key);
   }

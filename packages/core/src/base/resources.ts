@@ -188,6 +188,11 @@ export function lacking(request: ResourceSet, total: ResourceSet, available: Res
 }
 
 /** `needs CPU 4, node has 2 in total, 1 free` */
-export function showLack({ resource, needs, total, free }: Lack): string {
-  return `needs ${resource} ${needs}, node has ${total} in total, ${free} free`;
+export function showLack(lack: Lack): string {
+  return showLackOf(lack, "node");
+}
+
+/** The same of something else that has resources: a bundle. */
+export function showLackOf({ resource, needs, total, free }: Lack, where: string): string {
+  return `needs ${resource} ${needs}, ${where} has ${total} in total, ${free} free`;
 }

@@ -4,7 +4,6 @@ import { realClock } from "../base/clock.ts";
 import { newWorkerId } from "../base/ids.ts";
 import { realRandom } from "../base/random.ts";
 import { readSecret } from "../base/session-secret.ts";
-import { controlService } from "../messages/control.ts";
 import { Endpoint } from "../wire/endpoint.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
 import { ClusterState } from "../worker/state/cluster-state.ts";
@@ -33,7 +32,6 @@ export async function observeCluster(address?: string): Promise<Observer> {
   const identity = { peerId: newWorkerId(realRandom), pid: process.pid, address: "", secret: readSecret(path) };
   const endpoint = new Endpoint(ipcTransport, identity, realClock, { connected: () => {} }, true);
   const connection = await endpoint.dial(controlAddressOf(path));
-  const control = connection.client(controlService);
-  const state = new ClusterState({ clock: realClock, control, dial: (place) => endpoint.dial(place) });
+  const state = new ClusterState({ clock: realClock, control: connection, dial: (place) => endpoint.dial(place) });
   return { state, path, controlPid: connection.peerPid, close: () => endpoint.close() };
 }

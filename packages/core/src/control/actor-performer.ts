@@ -6,12 +6,14 @@
 import { type Clock, sleep } from "../base/clock.ts";
 import { type Fact, RaiaError } from "../base/errors.ts";
 import type { ActorStarted, ActorView } from "../messages/control.ts";
+import { targetOf } from "../messages/placement-groups.ts";
 import type { PlacementRequest } from "../scheduling/cluster-view.ts";
 import type { Infer } from "../wire/schema.ts";
 import type { ActorEffect, ActorEnd, ActorEvent, Home } from "./actor-machine.ts";
 import type { ActorPlacement, Wish } from "./actor-placement.ts";
 import { type ActorEntry, type ActorTable, viewOf } from "./actor-table.ts";
 import type { ActorWatchers } from "./actor-watchers.ts";
+import { graveChange } from "./graves.ts";
 import type { MembershipServer } from "./membership-server.ts";
 import { encodeRecord, LifeRecord, ownBytes } from "./record-codec.ts";
 import type { RecordChange, RecordStore } from "./record-store.ts";
@@ -23,6 +25,7 @@ export interface PerformerDeps {
   readonly watchers: ActorWatchers;
   readonly placement: ActorPlacement;
   readonly membership: Pick<MembershipServer, "ask">;
+  readonly isGroupRemoved: (groupId: string) => boolean;
   /** It is dead, everybody was told, and the table keeps it as history only. */
   readonly onBuried: (entry: ActorEntry) => void;
   readonly onStoreFailure: () => void;
@@ -30,6 +33,7 @@ export interface PerformerDeps {
 
 export const ACTORS = "actors";
 export const ACTOR_LIVES = "actorLives";
+export const ACTOR_GRAVES = "actorGraves";
 /** Pause before a write that failed is tried again: a full disk may be given room. */
 const STORE_RETRY_MS = 1_000;
 
@@ -164,13 +168,15 @@ export class ActorPerformer {
     if (this.#entry.machine.state.kind !== "pending") return;
     const wish: Wish = {
       request: this.#request,
+      target: targetOf(this.#entry.spec.demand.strategy),
       placed: (nodeId) => {
         this.#wish = undefined;
         this.handle({ kind: "placed", nodeId });
       },
-      givenUp: (reasons) => {
+      givenUp: (reasons, group) => {
         this.#wish = undefined;
-        this.handle({ kind: "unplaceable", end: { cause: { kind: "unschedulable", facts: { reasons } } } });
+        const kind = group !== undefined && this.#deps.isGroupRemoved(group) ? "placement-group-removed" : "unschedulable";
+        this.handle({ kind: "unplaceable", end: { cause: { kind, facts: { reasons, group } } } });
       },
     };
     this.#wish = wish;
@@ -207,7 +213,11 @@ export class ActorPerformer {
 /** What is written of an actor whenever it changes; its specification is written once. */
 export function lifeChanges({ spec, machine, outlivesJob }: ActorEntry): RecordChange[] {
   const { state } = machine;
-  if (state.kind === "dead") return [ACTORS, ACTOR_LIVES].map((table) => ({ table, key: spec.actorId, value: undefined }));
+  if (state.kind === "dead")
+    return [
+      ...[ACTORS, ACTOR_LIVES].map((table) => ({ table, key: spec.actorId, value: undefined })),
+      graveChange(ACTOR_GRAVES, spec.actorId),
+    ];
   const { incarnation, restarts } = state.life;
   const home = state.kind === "alive" || state.kind === "leaving" ? state.home : undefined;
   const value = encodeRecord(LifeRecord, { incarnation, restarts, outlivesJob, home, ...(state.kind === "leaving" && { leaving: true }) });

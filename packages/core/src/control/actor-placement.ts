@@ -5,15 +5,18 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import type { ResourceSet } from "../base/resources.ts";
+import type { GroupTarget } from "../messages/placement-groups.ts";
 import type { ClusterView, PlacementRequest } from "../scheduling/cluster-view.ts";
 import { explainPlacement, showPlacement } from "../scheduling/explain-placement.ts";
 import { placeActor, placementKey } from "./place-actor-policy.ts";
+import type { GroupChoice } from "./place-in-group.ts";
 
 export interface PlacementDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly view: () => ClusterView;
   readonly reserve: (nodeId: string, resources: ResourceSet) => void;
+  readonly placeInGroup: (target: GroupTarget, request: PlacementRequest) => GroupChoice;
   /** Measured from the last change of membership, or from when the actor came if that is later. */
   readonly infeasibleTimeoutMs: number;
 }
@@ -21,10 +24,12 @@ export interface PlacementDeps {
 /** One actor's wish for a place. */
 export interface Wish {
   readonly request: PlacementRequest;
+  /** The placement group in which it wants its place, if it does. */
+  readonly target?: GroupTarget | undefined;
   /** Called at most once, with the place. */
   readonly placed: (nodeId: string) => void;
-  /** Called at most once, instead: no node can ever run it, and why, node by node. */
-  readonly givenUp: (reasons: readonly string[]) => void;
+  /** Called at most once, instead: no node can ever run it, and why, node by node; or its group cannot. */
+  readonly givenUp: (reasons: readonly string[], groupId?: string) => void;
 }
 
 interface Waiting {
@@ -62,7 +67,7 @@ export class ActorPlacement {
       this.#paused.set(wish, timer);
       return;
     }
-    const waiting: Waiting = { wish, key: placementKey(wish.request), sinceMs: this.#deps.clock.nowMs(), infeasible: undefined };
+    const waiting: Waiting = { wish, key: keyOf(wish), sinceMs: this.#deps.clock.nowMs(), infeasible: undefined };
     this.#waiting.set(wish, waiting);
     this.#try(waiting);
   }
@@ -76,7 +81,17 @@ export class ActorPlacement {
 
   explain(wish: Wish): readonly string[] {
     if (this.#paused.has(wish)) return ["it died soon after its last starts, so the next one waits a little"];
+    if (wish.target !== undefined) {
+      const choice = this.#deps.placeInGroup(wish.target, wish.request);
+      return choice.kind === "node" ? [] : choice.reasons;
+    }
     return [showPlacement(explainPlacement(this.#deps.view(), wish.request))];
+  }
+
+  /** A placement group has its places, or will never have them. */
+  groupChanged(groupId: string): void {
+    for (const waiting of [...this.#waiting.values()])
+      if (waiting.wish.target?.groupId === groupId && this.#waiting.has(waiting.wish)) this.#try(waiting);
   }
 
   membershipChanged(): void {
@@ -109,6 +124,7 @@ export class ActorPlacement {
   #try(waiting: Waiting): boolean {
     const { clock, random, view, reserve, infeasibleTimeoutMs } = this.#deps;
     const { wish } = waiting;
+    if (wish.target !== undefined) return this.#tryInGroup(wish, wish.target);
     const placement = placeActor(view(), wish.request, random);
     if (placement.kind === "node") {
       this.remove(wish);
@@ -120,6 +136,16 @@ export class ActorPlacement {
       waiting.infeasible = clock.after(infeasibleTimeoutMs, () => this.#judge(waiting));
     }
     return false;
+  }
+
+  /** What it takes is the bundle's, not free on the node: nothing is reserved. */
+  #tryInGroup(wish: Wish, target: GroupTarget): boolean {
+    const choice = this.#deps.placeInGroup(target, wish.request);
+    if (choice.kind === "wait") return false;
+    this.remove(wish);
+    if (choice.kind === "node") wish.placed(choice.nodeId);
+    else wish.givenUp(choice.reasons, target.groupId);
+    return true;
   }
 
   #judge(waiting: Waiting): void {
@@ -140,4 +166,9 @@ export class ActorPlacement {
   close(): void {
     for (const wish of [...this.#waiting.keys(), ...this.#paused.keys()]) this.remove(wish);
   }
+}
+
+/** Wishes of one key are placed alike, so when one finds no place the others need not be tried. */
+function keyOf({ request, target }: Wish): string {
+  return target === undefined ? placementKey(request) : `${target.groupId}|${target.bundleIndex}|${placementKey(request)}`;
 }

@@ -5,20 +5,24 @@
 import type { Clock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
+import type { ResourceSet } from "../base/resources.ts";
 import { ActorSpec, type ActorView, type controlService, type nodeReports, type RegisterNode } from "../messages/control.ts";
+import type { GroupTarget } from "../messages/placement-groups.ts";
 import type { PlacementRequest } from "../scheduling/cluster-view.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { Infer } from "../wire/schema.ts";
 import type { Handlers } from "../wire/service.ts";
 import { type ActorEvent, type ActorState, firstLife, type Life } from "./actor-machine.ts";
-import { ACTOR_LIVES, ACTORS, ActorPerformer, lifeChanges, type PerformerDeps } from "./actor-performer.ts";
+import { ACTOR_GRAVES, ACTOR_LIVES, ACTORS, ActorPerformer, lifeChanges, type PerformerDeps } from "./actor-performer.ts";
 import { disposeActors } from "./actor-disposal.ts";
 import { ActorPlacement } from "./actor-placement.ts";
 import { type ActorEntry, ActorTable, type DeadActor, jobOfActor, viewOf } from "./actor-table.ts";
 import { ActorWatchers } from "./actor-watchers.ts";
 import { type ControlLimits, checkLimit } from "./control-limits.ts";
+import { Graves } from "./graves.ts";
 import type { MembershipServer } from "./membership-server.ts";
 import { placementRequestOf } from "./place-actor-policy.ts";
+import type { GroupChoice } from "./place-in-group.ts";
 import { decodeRecord, encodeRecord, LifeRecord, ownBytes } from "./record-codec.ts";
 import type { RecordStore } from "./record-store.ts";
 
@@ -43,6 +47,13 @@ export interface ActorDeps {
   readonly membership: MembershipServer;
   readonly infeasibleTimeoutMs: number;
   readonly isJobRunning: (jobId: string) => boolean;
+  /** Where in a placement group an actor may go, and whether the group is gone. */
+  readonly groups: {
+    choose(target: GroupTarget, resources: ResourceSet, actors: Iterable<ActorEntry>): GroupChoice;
+    isRemoved(groupId: string): boolean;
+  };
+  /** It is dead for good. */
+  readonly onActorDied: (actorId: string) => void;
   /** A job that is over has no actor any more. */
   readonly onLastActorGone: (jobId: string) => void;
 }
@@ -55,20 +66,24 @@ export class ActorServer {
   readonly #watchers: ActorWatchers;
   readonly #performers = new Map<ActorEntry, ActorPerformer>();
   readonly #endedOwners = new Set<string>();
+  readonly #graves: Graves;
   readonly #performerDeps: PerformerDeps;
   readonly placement: ActorPlacement;
   #storeFailures = 0;
 
   constructor(deps: ActorDeps) {
-    const { clock, random, store, limits, membership, infeasibleTimeoutMs } = deps;
+    const { clock, random, store, limits, membership, infeasibleTimeoutMs, groups } = deps;
     this.#deps = deps;
     this.#actors = new ActorTable(limits);
     this.#watchers = new ActorWatchers(limits);
+    this.#graves = new Graves(store, ACTOR_GRAVES, () => this.#storeFailures++);
     this.placement = new ActorPlacement({
       clock,
       random,
       view: () => membership.view,
       reserve: (nodeId, resources) => membership.reserve(nodeId, resources),
+      placeInGroup: (target, { resources, resourcesToPlace = resources }) =>
+        groups.choose(target, resourcesToPlace, this.#actors.inGroup(target.groupId)),
       infeasibleTimeoutMs,
     });
     this.#performerDeps = {
@@ -78,6 +93,7 @@ export class ActorServer {
       actors: this.#actors,
       watchers: this.#watchers,
       placement: this.placement,
+      isGroupRemoved: (groupId) => groups.isRemoved(groupId),
       onBuried: (entry) => this.#buried(entry),
       onStoreFailure: () => this.#storeFailures++,
     };
@@ -107,6 +123,11 @@ export class ActorServer {
     };
   }
 
+  /** Of a living actor, whether it outlives its job. */
+  outlivesJob(actorId: string): boolean | undefined {
+    return this.#actors.get(actorId)?.outlivesJob;
+  }
+
   hasActors(jobId: string): boolean {
     return this.#actors.ofJob(jobId).length > 0;
   }
@@ -114,6 +135,7 @@ export class ActorServer {
   /** What an earlier control process knew; the nodes say what of it is still there. */
   async load(): Promise<void> {
     const { clock, isJobRunning, membership, store } = this.#deps;
+    for (const { id } of await this.#graves.load(jobOfActor, isJobRunning)) this.#actors.buryId(id);
     const lives = new Map((await store.load(ACTOR_LIVES)).map(({ key, value }) => [key, decodeRecord(LifeRecord, value)]));
     for (const { key, value } of await store.load(ACTORS)) {
       const record = lives.get(key);
@@ -225,7 +247,7 @@ export class ActorServer {
     if (entry !== undefined) {
       await this.#feed(entry, { kind: "killRequested", noRestart });
     } else if (this.#mayStillCome(actorId)) {
-      if (noRestart) this.#endBefore(actorId, "killed-by-user");
+      if (noRestart) await this.#endBefore(actorId, "killed-by-user");
     } else if (this.#actors.dead(actorId) === undefined && !this.#actors.isBuried(actorId)) {
       throw new RaiaError("ACTOR_NOT_FOUND", { actor: actorId });
     }
@@ -238,7 +260,7 @@ export class ActorServer {
     if (entry !== undefined) {
       if (goesWithItsHandles(entry)) await this.#feed(entry, { kind: "outOfScope" });
     } else if (this.#mayStillCome(actorId)) {
-      this.#endBefore(actorId, "out-of-scope");
+      await this.#endBefore(actorId, "out-of-scope");
     }
     return {};
   }
@@ -251,9 +273,10 @@ export class ActorServer {
   }
 
   /** It ends before it was registered; when it comes, it is refused. */
-  #endBefore(actorId: string, kind: "killed-by-user" | "out-of-scope"): void {
+  async #endBefore(actorId: string, kind: "killed-by-user" | "out-of-scope"): Promise<void> {
     this.#actors.buryId(actorId);
     this.#watchers.endAwaited({ actorId, state: "dead", incarnation: 0, cause: { kind } });
+    await this.#graves.dig(actorId, kind);
   }
 
   #deadView(actorId: string): ActorView {
@@ -325,6 +348,7 @@ export class ActorServer {
         this.#watchers.endAwaited({ actorId, state: "dead", incarnation: 0, cause: { kind: "job-ended" } });
     }
     this.#actors.forgetBuried(jobId);
+    this.#graves.forget((actorId) => jobOfActor(actorId) === jobId);
     this.#deps.onLastActorGone(jobId);
   }
 
@@ -365,6 +389,8 @@ export class ActorServer {
 
   #buried(entry: ActorEntry): void {
     this.#performers.delete(entry);
+    this.#graves.note(entry.spec.actorId);
+    this.#deps.onActorDied(entry.spec.actorId);
     this.#jobMayBeOver(entry.spec.jobId);
   }
 

@@ -44,6 +44,7 @@ export class ActorTable {
   readonly #byName = new Map<string, ActorEntry>();
   readonly #byOwner = new Index();
   readonly #byJob = new Index();
+  readonly #byGroup = new Index();
   readonly #byWorker = new Index();
   readonly #byNode = new Index();
   readonly #places = new Map<ActorEntry, Place>();
@@ -93,6 +94,8 @@ export class ActorTable {
     if (spec.name !== undefined) this.#byName.set(nameKey(spec.namespace, spec.name), entry);
     this.#byOwner.add(spec.ownerId, entry);
     this.#byJob.add(spec.jobId, entry);
+    const { placementGroupId } = spec.demand.strategy;
+    if (placementGroupId !== undefined) this.#byGroup.add(placementGroupId, entry);
     this.moved(entry);
     return entry;
   }
@@ -125,6 +128,7 @@ export class ActorTable {
     this.#live.delete(spec.actorId);
     this.#byOwner.delete(spec.ownerId, entry);
     this.#byJob.delete(spec.jobId, entry);
+    this.#byGroup.delete(spec.demand.strategy.placementGroupId ?? "", entry);
     const { args: _args, methods: _methods, demand: _demand, ...kept } = spec;
     const dead: DeadActor = { spec: kept, life, end };
     this.#dead.set(spec.actorId, dead);
@@ -181,6 +185,11 @@ export class ActorTable {
     return this.#byJob.get(jobId);
   }
 
+  /** Those that want, or have, their place in this placement group. */
+  inGroup(groupId: string): readonly ActorEntry[] {
+    return this.#byGroup.get(groupId);
+  }
+
   /** Alive in this process; several, when they share it. */
   inWorker(workerId: string): readonly ActorEntry[] {
     return this.#byWorker.get(workerId);
@@ -212,7 +221,7 @@ export function viewOf({ spec, machine }: ActorEntry): ActorView {
 }
 
 /** Where a process of it is, or may be. */
-function placeOf(state: ActorState): Place {
+export function placeOf(state: ActorState): Place {
   switch (state.kind) {
     case "creating":
       return { nodeId: state.nodeId };

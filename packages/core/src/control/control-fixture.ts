@@ -11,6 +11,7 @@ import {
   nodeControlService,
   nodeReports,
 } from "../messages/control.ts";
+import { bundleService, placementGroupService, type PlacementGroupSpec } from "../messages/placement-groups.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { Identity } from "../wire/greeting.ts";
 import { Endpoint } from "../wire/endpoint.ts";
@@ -18,6 +19,7 @@ import { MemoryTransport } from "../wire/memory-transport.ts";
 import type { Infer } from "../wire/schema.ts";
 import type { Client } from "../wire/service.ts";
 import { type ControlOptions, ControlServer } from "./control-server.ts";
+import { FakeBundles } from "./fake-bundles.ts";
 import { MemoryRecordStore } from "./memory-record-store.ts";
 import type { RecordStore } from "./record-store.ts";
 
@@ -112,6 +114,10 @@ export class Peer {
     connection.serve(controlEvents, { actorState: ({ view }) => void this.views.push(view) });
   }
 
+  get groups(): Client<typeof placementGroupService> {
+    return this.connection.client(placementGroupService);
+  }
+
   get control(): Client<typeof controlService> {
     return this.connection.client(controlService);
   }
@@ -133,6 +139,8 @@ export class Peer {
   }
 }
 
+const DEFAULT_CPUS = 8;
+
 export interface NodeOptions {
   readonly cpus?: number;
   readonly labels?: Record<string, string>;
@@ -146,12 +154,13 @@ type Answer = Infer<typeof ActorStarted>;
 
 /** A node daemon that answers as the test says, by default that all is well. */
 export class FakeNode {
-  readonly #fixture: ControlFixture;
+  #fixture: ControlFixture;
   readonly #options: NodeOptions;
   readonly id: string;
   readonly started: string[] = [];
   readonly stopped: string[] = [];
   readonly endedJobs: string[] = [];
+  readonly bundles: FakeBundles;
   connection!: Connection;
   /** What the next start is answered with. */
   onStart: (spec: ActorSpec, incarnation: number) => Answer | Promise<Answer>;
@@ -163,6 +172,7 @@ export class FakeNode {
     this.#fixture = fixture;
     this.#options = options;
     this.id = id;
+    this.bundles = new FakeBundles((options.cpus ?? DEFAULT_CPUS) * 10_000);
     this.hosted = options.hosted;
     this.onStart = options.onStart ?? (() => this.alive());
     this.onStop = options.onStop ?? (() => Promise.resolve());
@@ -190,10 +200,20 @@ export class FakeNode {
       jobEnded: ({ jobId }) => void this.endedJobs.push(jobId),
       explainActor: () => ({ state: "queued", reasons: ["needs CPU 1, node has 1 in total, 0 free"] }),
     });
-    const { cpus = 8, labels = {} } = this.#options;
+    this.connection.serve(bundleService, this.bundles.handlers());
+    const { cpus = DEFAULT_CPUS, labels = {} } = this.#options;
     const total = { CPU: cpus * 10_000 };
-    await this.#fixture.answer(peer.control.registerNode({ nodeId: this.id, address: this.id, total, labels, actors: this.hosted }));
+    const holds = { actors: this.hosted, bundles: this.bundles.rows };
+    await this.#fixture.answer(peer.control.registerNode({ nodeId: this.id, address: this.id, total, labels, ...holds }));
     await this.#fixture.settle();
+    // What it has set aside is not free, which its first word leaves out.
+    if (this.bundles.held.length > 0) await this.report(this.bundles.freeCpuUnits / 10_000);
+  }
+
+  /** The same node, with what it has, finds the next control process. */
+  async moveTo(fixture: ControlFixture): Promise<void> {
+    this.#fixture = fixture;
+    await this.join();
   }
 
   get reports(): Client<typeof nodeReports> {
@@ -240,6 +260,22 @@ export function actorSpec(jobId: string, ownerId: string, more: Partial<ActorSpe
     detached: false,
     ownerId,
     methods: new Uint8Array([3]),
+    ...more,
+  };
+}
+
+let groups = 0;
+
+/** A group of the job. @param cpus of each bundle */
+export function groupSpec(jobId: string, cpus: readonly number[], more: Partial<PlacementGroupSpec> = {}): PlacementGroupSpec {
+  return {
+    groupId: (++groups).toString(16).padStart(4, "0").padEnd(28, "0") + jobId,
+    jobId,
+    namespace: "space",
+    strategy: "PACK",
+    bundles: cpus.map((count) => ({ resources: { CPU: count * 10_000 } })),
+    sameLabels: [],
+    detached: false,
     ...more,
   };
 }

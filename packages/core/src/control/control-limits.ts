@@ -18,6 +18,15 @@ export interface ControlLimits {
   readonly maxDetachedArgsBytes: number;
   /** Ids of ended processes, so that what they asked for last is refused. */
   readonly maxEndedOwners: number;
+  /** Each keeps its bundles, about 200 bytes of each. */
+  readonly maxPlacementGroups: number;
+  readonly maxBundlesPerGroup: number;
+  /** Removed groups that are listed. */
+  readonly maxRemovedGroups: number;
+  /** Ids of removed groups that are remembered as removed and no more. */
+  readonly maxRemovedGroupIds: number;
+  /** Those who wait for groups. */
+  readonly maxGroupWaiters: number;
   readonly maxJobs: number;
   readonly maxFinishedJobs: number;
   readonly maxNodes: number;
@@ -47,6 +56,11 @@ export const defaultLimits: ControlLimits = {
   maxAwaitedActors: 100_000,
   maxDetachedArgsBytes: 10 * MIB,
   maxEndedOwners: 20_000,
+  maxPlacementGroups: 50_000,
+  maxBundlesPerGroup: 1_000,
+  maxRemovedGroups: 1_000,
+  maxRemovedGroupIds: 100_000,
+  maxGroupWaiters: 200_000,
   maxJobs: 10_000,
   maxFinishedJobs: 10_000,
   maxNodes: 10_000,

@@ -358,6 +358,29 @@ test("control: the next process takes over the actors that nodes still have, and
   assert.deepEqual([found.view.state, found.view.incarnation, found.view.address], ["alive", 1, "n1/1"]);
 });
 
+test("control: the next process knows which actors of a running job are dead, and forgets them with the job", async () => {
+  const store = new MemoryRecordStore();
+  const first = await ControlFixture.start({ store });
+  await first.node("n1");
+  const { peer, jobId } = await first.driver("driver");
+  const [killed, neverMade] = [actorSpec(jobId, "driver"), actorSpec(jobId, "driver")];
+  await peer.createActor(killed);
+  await first.settle();
+  for (const { actorId } of [killed, neverMade]) await first.answer(peer.control.killActor({ actorId, noRestart: true }));
+
+  const second = await ControlFixture.start({ store });
+  const watcher = await second.peer("driver");
+  const states = await Promise.all(
+    [killed, neverMade].map(async ({ actorId }) => (await second.answer(watcher.control.watchActor({ actorId }))).view.state),
+  );
+  assert.deepEqual(states, ["dead", "dead"]);
+  await assert.rejects(watcher.createActor(neverMade), { code: "ACTOR_DIED" });
+
+  await second.answer(watcher.control.finishJob({ jobId }));
+  await second.settle();
+  assert.deepEqual(await store.load("actorGraves"), []);
+});
+
 test("control: a node that the next process waits for in vain is dead, and so is what it had", async () => {
   const store = new MemoryRecordStore();
   const first = await ControlFixture.start({ store });

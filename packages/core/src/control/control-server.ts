@@ -6,6 +6,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import { controlService, nodeReports } from "../messages/control.ts";
+import { placementGroupService } from "../messages/placement-groups.ts";
 import type { Connection } from "../wire/connection.ts";
 import { ActorServer } from "./actor-server.ts";
 import { type ControlLimits, defaultLimits } from "./control-limits.ts";
@@ -13,6 +14,7 @@ import { FunctionServer } from "./function-server.ts";
 import { JobServer } from "./job-server.ts";
 import { KvServer } from "./kv-server.ts";
 import { MembershipServer } from "./membership-server.ts";
+import { PlacementGroupServer } from "./placement-group-server.ts";
 import type { RecordStore } from "./record-store.ts";
 import { TaskEventTable } from "./task-event-table.ts";
 
@@ -35,6 +37,7 @@ export class ControlServer {
   readonly #membership: MembershipServer;
   readonly #jobs: JobServer;
   readonly #actors: ActorServer;
+  readonly #groups: PlacementGroupServer;
   readonly #functions: FunctionServer;
   readonly #kv: KvServer;
   readonly #taskEvents: TaskEventTable;
@@ -47,14 +50,22 @@ export class ControlServer {
       clock,
       limits,
       events: {
-        roomChanged: () => this.#actors.placement.roomChanged(),
-        membershipChanged: () => this.#actors.placement.membershipChanged(),
+        // Groups first: they need more at a time, and actors would take it from them piece by piece.
+        roomChanged: () => {
+          this.#groups.placement.roomChanged();
+          this.#actors.placement.roomChanged();
+        },
+        membershipChanged: () => {
+          this.#groups.placement.membershipChanged();
+          this.#actors.placement.membershipChanged();
+        },
         nodeReturned: (nodeId, lostAtMs, hosted) => {
           for (const jobId of this.#jobs.finishedSince(lostAtMs)) this.#membership.tell(nodeId, (node) => node.jobEnded({ jobId }));
           this.#actors.nodeReturned(nodeId, hosted);
         },
         nodeDied: (nodeId) => {
           this.#jobs.nodeDied(nodeId);
+          this.#groups.nodeDied(nodeId);
           this.#actors.nodeDied(nodeId);
         },
       },
@@ -69,7 +80,22 @@ export class ControlServer {
       infeasibleTimeoutMs,
       membership: this.#membership,
       isJobRunning: (jobId) => this.#jobs.isRunning(jobId),
+      groups: {
+        choose: (target, resources, actors) => this.#groups.choose(target, resources, actors),
+        isRemoved: (groupId) => this.#groups.failureOf(groupId)?.code === "PLACEMENT_GROUP_REMOVED",
+      },
+      onActorDied: (actorId) => this.#groups.actorDied(actorId),
       onLastActorGone: (jobId) => this.#functions.releaseJob(jobId),
+    });
+    this.#groups = new PlacementGroupServer({
+      clock,
+      store,
+      limits,
+      infeasibleTimeoutMs,
+      membership: this.#membership,
+      isJobRunning: (jobId) => this.#jobs.isRunning(jobId),
+      actorOutlivesJob: (actorId) => this.#actors.outlivesJob(actorId),
+      changed: (groupId) => this.#actors.placement.groupChanged(groupId),
     });
     this.#kv = new KvServer({ store, limits });
     this.#taskEvents = new TaskEventTable(limits, (jobId) => this.#jobs.isRunning(jobId));
@@ -81,6 +107,8 @@ export class ControlServer {
     await this.#functions.load();
     await this.#jobs.load();
     await this.#actors.load();
+    // After the actors that made them, which say whether they outlive their jobs.
+    await this.#groups.load();
   }
 
   /** Serves a peer that has proved who it is. */
@@ -88,12 +116,18 @@ export class ControlServer {
     connection.serve(controlService, {
       ...this.#jobs.handlers,
       ...this.#membership.handlers,
+      registerNode: (request, peer) => {
+        const registered = this.#membership.handlers.registerNode(request, peer);
+        this.#groups.nodeRegistered(request.nodeId, request.bundles);
+        return registered;
+      },
       ...this.#actors.handlers,
       ...this.#functions.handlers,
       ...this.#kv.handlers,
       reportTaskEvents: (block) => this.#taskEvents.add(block),
       listTaskEvents: ({ limit, jobId }) => ({ events: this.#taskEvents.list(limit, jobId), dropped: this.#taskEvents.dropped }),
     });
+    connection.serve(placementGroupService, this.#groups.handlers);
     connection.serve(nodeReports, {
       actorEnded: async (report) => {
         await this.#actors.actorEnded(report);
@@ -113,6 +147,7 @@ export class ControlServer {
     return {
       jobs: this.#jobs.counters,
       actors: this.#actors.counters,
+      groups: this.#groups.counters,
       functions: this.#functions.counters,
       kv: this.#kv.counters,
       taskEvents: { kept: this.#taskEvents.size, dropped: this.#taskEvents.dropped },
@@ -122,6 +157,7 @@ export class ControlServer {
   /** Stops its timers and waits for what was written. Connections are their endpoint's to close, before this. */
   async close(): Promise<void> {
     this.#actors.close();
+    this.#groups.close();
     this.#jobs.close();
     this.#membership.close();
     await this.#store.close();
@@ -130,6 +166,7 @@ export class ControlServer {
   #jobFinished(jobId: string): void {
     this.#taskEvents.finishJob(jobId);
     this.#actors.jobFinished(jobId);
+    this.#groups.jobFinished(jobId);
     this.#membership.tellAll((node) => node.jobEnded({ jobId }));
   }
 

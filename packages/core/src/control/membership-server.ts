@@ -75,9 +75,18 @@ export class MembershipServer {
     entry.graceMs = NODE_GRACE_MS;
   }
 
+  /** Where it can be dialled; empty when it is not known. */
+  addressOf(nodeId: string): string {
+    return this.#nodes.get(nodeId)?.address ?? "";
+  }
+
   /** Tells every node that can be reached. */
   tellAll(tell: (client: NodeClient) => void): void {
-    for (const { connection } of this.#nodes.all()) if (connection !== undefined) tell(connection.client(nodeControlService));
+    this.tellAllOver((connection) => tell(connection.client(nodeControlService)));
+  }
+
+  tellAllOver(tell: (connection: Connection) => void): void {
+    for (const { connection } of this.#nodes.all()) if (connection !== undefined) tell(connection);
   }
 
   tell(nodeId: string, tell: (client: NodeClient) => void): void {
@@ -90,7 +99,12 @@ export class MembershipServer {
    *
    * @returns `undefined` when the node is dead
    */
-  async ask<T>(nodeId: string, ask: (client: NodeClient) => Promise<T>): Promise<T | undefined> {
+  ask<T>(nodeId: string, ask: (client: NodeClient) => Promise<T>): Promise<T | undefined> {
+    return this.askOver(nodeId, (connection) => ask(connection.client(nodeControlService)));
+  }
+
+  /** The same, for other services of a node. */
+  async askOver<T>(nodeId: string, ask: (connection: Connection) => Promise<T>): Promise<T | undefined> {
     for (;;) {
       const entry = this.#nodes.get(nodeId);
       if (entry === undefined || entry.machine.state.kind === "dead") return undefined;
@@ -99,7 +113,7 @@ export class MembershipServer {
         continue;
       }
       try {
-        return await ask(entry.connection.client(nodeControlService));
+        return await ask(entry.connection);
       } catch (error) {
         if (!RaiaError.is(error, "CONNECTION_LOST")) throw error;
       }
@@ -145,8 +159,13 @@ export class MembershipServer {
   }
 
   #report({ nodeId, available }: { readonly nodeId: string; readonly available: Quantities }, peer: Connection): void {
+    if (this.#nodes.get(nodeId)?.connection === peer) this.reported(nodeId, available);
+  }
+
+  /** A node has said what it has free. */
+  reported(nodeId: string, available: Quantities): void {
     const entry = this.#nodes.get(nodeId);
-    if (entry === undefined || entry.connection !== peer) return;
+    if (entry?.connection === undefined) return;
     entry.available = asSet(available);
     this.#nodes.changed();
     this.#deps.events.roomChanged();

@@ -1,4 +1,3 @@
-import { RaiaError } from "../base/errors.ts";
 import { parseLabelSelector } from "../base/labels.ts";
 import { resourceSet, shapeKey } from "../base/resources.ts";
 import type { Strategy as StrategyMessage } from "../messages/common.ts";
@@ -11,7 +10,7 @@ import type { Random } from "../base/random.ts";
 /**
  * What the scheduler needs to know of an actor.
  *
- * @throws {RaiaError} INVALID_OPTION for a label selector that cannot be read, UNSUPPORTED for a placement group
+ * @throws {RaiaError} INVALID_OPTION for a label selector that cannot be read
  */
 export function placementRequestOf({ demand, runResources }: ActorSpec): PlacementRequest {
   const fallbacks = demand.fallbackSelectors?.map((selector) => parseLabelSelector(selector, "fallbackStrategy"));
@@ -27,13 +26,13 @@ export function placementRequestOf({ demand, runResources }: ActorSpec): Placeme
 function strategyOf({ kind, nodeId, soft }: StrategyMessage): Strategy {
   switch (kind) {
     case "DEFAULT":
+    // The nodes are the group's: place-in-group.ts chooses among them.
+    case "PLACEMENT_GROUP":
       return { kind: "hybrid" };
     case "SPREAD":
       return { kind: "spread" };
     case "NODE":
       return { kind: "affinity", nodeId: nodeId ?? "", soft: soft ?? false };
-    case "PLACEMENT_GROUP":
-      throw new RaiaError("UNSUPPORTED", { option: "schedulingStrategy", reason: "there are no placement groups yet" });
   }
 }
 

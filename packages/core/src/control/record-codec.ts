@@ -3,7 +3,7 @@
  * are: fields by position, new ones optional and at the end.
  */
 import { packr } from "../wire/msgpack.ts";
-import { bool, f64, type Infer, opt, str, struct, type Type, u32, u53 } from "../wire/schema.ts";
+import { bool, f64, type Infer, list, opt, str, struct, type Type, u32, u53 } from "../wire/schema.ts";
 
 export function encodeRecord<T>(type: Type<T>, value: T): Uint8Array {
   return packr.pack(type.toWire(value));
@@ -38,6 +38,17 @@ export const LifeRecord = struct("LifeRecord", {
   leaving: opt(bool),
 });
 export type LifeRecord = Infer<typeof LifeRecord>;
+
+/** What changes in the life of a placement group. */
+export const GroupLifeRecord = struct("GroupLifeRecord", {
+  epoch: u32,
+  /** By bundle; empty where it has no place. */
+  nodeIds: list(str),
+  wasWhole: bool,
+  /** Belongs to a detached actor's family, or is detached itself. */
+  outlivesJob: bool,
+});
+export type GroupLifeRecord = Infer<typeof GroupLifeRecord>;
 
 /** Bytes of a message are only lent: what is kept longer is copied. */
 export function ownBytes(bytes: Uint8Array): Uint8Array {

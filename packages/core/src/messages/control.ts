@@ -32,6 +32,9 @@ export const JobList = message(124, "JobList", { jobs: list(JobRow) });
 // Nodes
 /** An incarnation that a node has, from the request to start it until its end was told. */
 export const HostedActor = struct("HostedActor", { actorId: str, incarnation: u32 });
+/** What a node holds of a placement group, of one attempt to place it. */
+export const HeldBundles = struct("HeldBundles", { groupId: str, epoch: u32, indices: list(u32), isCommitted: bool });
+export type HeldBundles = Infer<typeof HeldBundles>;
 export const RegisterNode = message(125, "RegisterNode", {
   nodeId: str,
   address: str,
@@ -39,6 +42,7 @@ export const RegisterNode = message(125, "RegisterNode", {
   labels: dict(str),
   /** What it hosts, when it registers again after its connection or control itself was lost: reports may have been lost too. */
   actors: opt(list(HostedActor)),
+  bundles: opt(list(HeldBundles)),
 });
 export const NodeRow = struct("NodeRow", {
   nodeId: str,
@@ -89,6 +93,8 @@ export const actorDeathKinds = [
   "out-of-scope",
   "owner-ended",
   "job-ended",
+  /** The placement group that it was in was removed. */
+  "placement-group-removed",
   "node-died",
   /** It ended itself. */
   "exited",

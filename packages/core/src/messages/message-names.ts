@@ -5,9 +5,11 @@ import { controlEvents, controlService, nodeControlService, nodeReports } from "
 import { leaseEvents, leaseService, outputEvents, processService } from "./leases.ts";
 import { storeEvents, storeService } from "./objects.ts";
 import { ownerService } from "./owners.ts";
+import { bundleService, placementGroupService } from "./placement-groups.ts";
 import { hostService, PUSH_TAG, RESULT_TAG, STREAM_ITEM_TAG, workerEvents, workerService } from "./tasks.ts";
 
 const services: readonly Service[] = [
+  bundleService,
   controlEvents,
   controlService,
   hostService,
@@ -17,6 +19,7 @@ const services: readonly Service[] = [
   nodeReports,
   outputEvents,
   ownerService,
+  placementGroupService,
   processService,
   storeEvents,
   storeService,

@@ -31,6 +31,9 @@ export const DefineTemplate = message(60, "DefineTemplate", {
   runtimeEnv: opt(RuntimeEnv),
   resources: opt(dict(u53)),
   queueTimeoutMs: opt(f64),
+  /** The placement group that it runs in, and whether what it submits goes there, too. */
+  placementGroupId: opt(str),
+  captureChildTasks: opt(bool),
 });
 
 /** A lease or an actor that the owner will push to over this connection. */
@@ -117,6 +120,8 @@ export const CreateActor = message(73, "CreateActor", {
   accelerators: opt(Accelerators),
   resources: dict(u53),
   deviceVariables: opt(DeviceVariables),
+  placementGroupId: opt(str),
+  captureChildTasks: opt(bool),
 });
 export const ActorCreated = message(74, "ActorCreated", {
   ok: bool,

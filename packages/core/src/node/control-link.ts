@@ -6,7 +6,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import type { ResourceSet } from "../base/resources.ts";
 import type { DeathCause } from "../messages/common.ts";
-import { controlService, type HostedActor, nodeReports } from "../messages/control.ts";
+import { controlService, type HeldBundles, type HostedActor, nodeReports } from "../messages/control.ts";
 import type { Connection } from "../wire/connection.ts";
 import { LastingLink } from "../wire/lasting-link.ts";
 import type { Infer } from "../wire/schema.ts";
@@ -25,6 +25,8 @@ export interface ControlLinkDependencies {
   /** What may be lent now. */
   readonly available: () => ResourceSet;
   readonly hosted: () => Infer<typeof HostedActor>[];
+  /** Bundles of placement groups. */
+  readonly bundles: () => readonly HeldBundles[];
   /** Answers what control asks of a node. */
   readonly serve: (connection: Connection) => void;
 }
@@ -57,13 +59,13 @@ export class ControlLink {
   }
 
   #connected(connection: Connection, refused: (error: RaiaError) => void): void {
-    const { node, serve, available, hosted } = this.#deps;
+    const { node, serve, available, bundles, hosted } = this.#deps;
     this.#connection = connection;
     serve(connection);
     for (const report of this.#unacknowledged) this.#send(report, connection);
     const { nodeId, address, resources, labels } = node;
     const control = connection.client(controlService);
-    control.registerNode({ nodeId, address, total: resources, labels, actors: hosted() }).then(
+    control.registerNode({ nodeId, address, total: resources, labels, actors: hosted(), bundles: bundles() }).then(
       () => {
         // A node that comes back may have lent much of what registering promised.
         control.reportNode({ nodeId, available: available() });

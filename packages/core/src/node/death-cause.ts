@@ -17,6 +17,8 @@ export type DeathKind =
   | "oom-monitor"
   /** A user asked: `kill`, `cancel` with force. */
   | "killed-by-user"
+  /** The placement group that its work was in was removed. */
+  | "placement-group-removed"
   /** This node had no more use for it: idle, job over, shutting down. */
   | "stopped-by-node"
   /** It never ran: `errorCode` says why (ENOENT, EACCES, EAGAIN, EMFILE, ENOMEM). */
@@ -45,6 +47,7 @@ export type DeathMemory = {
 export type KillReason =
   | { readonly by: "user" }
   | { readonly by: "node" }
+  | { readonly by: "placement-group" }
   | { readonly by: "memory-monitor"; readonly nodeUsedBytes: number; readonly nodeTotalBytes: number };
 
 export interface DeathFacts {
@@ -100,6 +103,8 @@ function requestedKind(reason: KillReason): DeathKind {
       return "killed-by-user";
     case "node":
       return "stopped-by-node";
+    case "placement-group":
+      return "placement-group-removed";
     case "memory-monitor":
       return "oom-monitor";
   }

@@ -35,6 +35,7 @@ export interface HostedActor {
 
 export interface HostedActorsDependencies {
   readonly queue: LeaseQueue;
+  readonly explainLease: (leaseId: string) => Promise<{ state: string; reasons: string[] }>;
   readonly pool: WorkerPool;
   readonly output: OutputHub;
   readonly control: ControlLink;
@@ -77,7 +78,7 @@ export class HostedActors {
       },
       explainActor: ({ actorId }) => {
         const actor = this.#actors.get(actorId);
-        return actor === undefined ? { state: "unknown", reasons: [] } : this.#deps.queue.explain(actor.leaseId);
+        return actor === undefined ? { state: "unknown", reasons: [] } : this.#deps.explainLease(actor.leaseId);
       },
     };
   }
@@ -133,7 +134,12 @@ export class HostedActors {
         granted: (holding) => void this.#construct(actor, holding).then(resolve),
         refused: (error) => {
           this.#actors.delete(actorId);
-          resolve({ status: "refused", cause: { kind: "unschedulable", facts: { code: error.code, ...error.facts } } });
+          const kind = error.code === "PLACEMENT_GROUP_REMOVED" ? "placement-group-removed" : "unschedulable";
+          resolve({ status: "refused", cause: { kind, facts: { code: error.code, ...error.facts } } });
+        },
+        spilled: () => {
+          this.#actors.delete(actorId);
+          resolve({ status: "refused" });
         },
       });
     });
@@ -160,6 +166,8 @@ export class HostedActors {
         maxPendingCalls: spec.maxPendingCalls,
         ...shownDevices(grant, this.#deps.deviceVariables),
         resources: spec.runResources,
+        placementGroupId: spec.demand.strategy.placementGroupId,
+        captureChildTasks: spec.demand.strategy.captureChildTasks,
       });
       if (!created.ok) {
         this.#forget(actor);
@@ -183,6 +191,11 @@ export class HostedActors {
   exited(actorId: string, workerId: string): void {
     const actor = this.#actors.get(actorId);
     if (actor?.worker?.workerId === workerId) void this.#stop(actor, EXIT_GRACE_MS, "exited");
+  }
+
+  /** The placement group that it was in is removed. */
+  groupRemoved(leaseId: string): void {
+    for (const actor of this.#actors.values()) if (actor.leaseId === leaseId) void this.#stop(actor, 0, "placement-group-removed");
   }
 
   workerDied(worker: PoolWorker, cause: DeathCause): void {

@@ -33,6 +33,8 @@ export type LeaseEvent =
   | { readonly kind: "found"; readonly holding: Holding }
   /** It can never be served, or what it was for is over before it was. */
   | { readonly kind: "refused"; readonly code: ErrorCode; readonly facts: Facts }
+  /** Another node has what it wants. */
+  | { readonly kind: "spilled"; readonly address: string }
   | { readonly kind: "cancelled" }
   /** @param discard its owner wants nobody to use the process again */
   | { readonly kind: "returned"; readonly discard: boolean }
@@ -52,6 +54,7 @@ export type LeaseEffect =
   | { readonly kind: "leaveQueue" }
   | { readonly kind: "tellGranted"; readonly holding: Holding }
   | { readonly kind: "tellRefused"; readonly code: ErrorCode; readonly facts: Facts }
+  | { readonly kind: "tellSpilled"; readonly address: string }
   | { readonly kind: "lendCpu" }
   | { readonly kind: "claimCpu" }
   | { readonly kind: "askBack" }
@@ -106,6 +109,7 @@ export const leaseTable: Table<LeaseState, LeaseEvent, LeaseEffect> = {
     found: (_state, { holding }) =>
       to({ kind: "granted", holding, isAskedBack: false }, { kind: "leaveQueue" }, { kind: "tellGranted", holding }),
     refused: (_state, { code, facts }) => refuse(code, facts),
+    spilled: (_state, { address }) => to({ kind: "ended" }, { kind: "leaveQueue" }, { kind: "tellSpilled", address }),
     cancelled: () => refuse("TASK_CANCELLED", {}),
     blocked: "ignore", // It has no tasks yet: somebody is mistaken.
     unblocked: "ignore", // As above.
@@ -153,6 +157,7 @@ export const leaseTable: Table<LeaseState, LeaseEvent, LeaseEffect> = {
 export const leaseEventKinds: readonly LeaseEvent["kind"][] = [
   "found",
   "refused",
+  "spilled",
   "cancelled",
   "returned",
   "blocked",

@@ -20,6 +20,8 @@ export function neverHere(
   total: ResourceSet,
   available: ResourceSet,
 ): string | undefined {
+  // Which nodes can serve it is a matter of where its bundles are.
+  if (strategy.kind === "PLACEMENT_GROUP") return undefined;
   if (strategy.kind === "NODE" && strategy.nodeId !== nodeId && strategy.soft !== true)
     return `wants node ${strategy.nodeId}, which is not there`;
   const node: NodeView = { id: nodeId, total, available, labels };

@@ -8,6 +8,8 @@ import type { DeathCause, WorkerDemand } from "../messages/common.ts";
 import { WORDS_BYTES } from "../store/arena.ts";
 import { WordRegion } from "../store/word-region.ts";
 import type { Connection } from "../wire/connection.ts";
+import { BundleTable } from "./bundle-table.ts";
+import { LeaseRooms } from "./lease-rooms.ts";
 import { LeaseQueue } from "./lease-queue.ts";
 import { ResourceLedger } from "./resource-ledger.ts";
 import { WorkerFinder } from "./worker-finder.ts";
@@ -39,6 +41,7 @@ async function newNode() {
   const owners = {
     starved: () => {},
     askBack: () => {},
+    roomChanged: () => {},
     ended: async ({ leaseId }: { leaseId: string }) => {
       told.push(leaseId);
       await heard.promise;
@@ -59,10 +62,14 @@ async function newNode() {
     { keepIdle: 1, idleMs: 1000, maxStarting: 1, registerTimeoutMs: 1000 },
   );
   const ledger = new ResourceLedger(parseResources({ numCpus: 1 }));
-  const finder = new WorkerFinder(ledger, pool, clock, 8, () => queue.schedule());
-  const queue: LeaseQueue = new LeaseQueue({ nodeId: "n", labels: {} }, ledger, pool, finder, clock, owners);
+  const rooms = new LeaseRooms(ledger, new BundleTable(ledger));
+  const finder = new WorkerFinder(rooms, pool, clock, 8, () => queue.schedule());
+  const queue: LeaseQueue = new LeaseQueue({ nodeId: "n", labels: {} }, rooms, pool, finder, clock, owners, {
+    homeless: () => {},
+    returned: () => {},
+  });
   const lend = async (leaseId: string): Promise<void> => {
-    queue.add({ leaseId, ownerId: leaseId, demand, isActor: false, granted: () => {}, refused: () => {} });
+    queue.add({ leaseId, ownerId: leaseId, demand, isActor: false, granted: () => {}, refused: () => {}, spilled: () => {} });
     await settled();
   };
   await lend("first");
@@ -95,7 +102,7 @@ test("lease queue: a request that arrives again when its lease is over already i
   die();
   await settled();
   const answers: string[] = [];
-  const again = { leaseId: "first", ownerId: "first", demand, isActor: false };
+  const again = { leaseId: "first", ownerId: "first", demand, isActor: false, spilled: () => {} };
   queue.add({ ...again, granted: () => answers.push("granted"), refused: ({ code }) => answers.push(code) });
   await settled();
   assert.deepEqual([answers, queue.pendingCount], [["TASK_CANCELLED"], 0]);

@@ -6,23 +6,34 @@ import type { Clock } from "../base/clock.ts";
 import { Deque } from "../base/deque.ts";
 import { type ErrorCode, type Facts, RaiaError } from "../base/errors.ts";
 import { LruMap } from "../base/lru-map.ts";
-import { lacking, type ResourceSet, showLack, unitsOf } from "../base/resources.ts";
+import { type ResourceSet, unitsOf } from "../base/resources.ts";
 import type { DeathCause, WorkerDemand } from "../messages/common.ts";
+import type { Bundle } from "./bundle-table.ts";
 import type { Holding, LeaseEffect, LeaseEvent } from "./lease-machine.ts";
 import { Lease, type LeaseRequest } from "./lease.ts";
+import type { LeaseRooms } from "./lease-rooms.ts";
 import { neverHere, type PlacingNode } from "./lease-placement-policy.ts";
 import type { PoolWorker } from "./pool-worker.ts";
-import type { ResourceLedger } from "./resource-ledger.ts";
 import type { WorkerFinder } from "./worker-finder.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 /** Who has leases, as the queue speaks to them. */
 export interface LeaseOwners {
-  /** An owner waits while others have what it needs. */
-  starved(ownerId: string): void;
+  /** An owner waits while others have what it needs. @param groupId of the placement group in which it wants it */
+  starved(ownerId: string, groupId: string | undefined): void;
   askBack(lease: Lease): void;
+  /** Something came back, or was lent on: control places by what is free. */
+  roomChanged(): void;
   /** Its worker died, with work of so many others. @returns settles when the owner knows, or is gone itself */
   ended(lease: Lease, cause: DeathCause, strangers: number): Promise<void>;
+}
+
+/** Who keeps the bundles of placement groups, as the queue speaks to it. */
+export interface BundleKeeper {
+  /** No bundle that could serve it is here. */
+  homeless(lease: Lease): void;
+  /** Something came back to a bundle. */
+  returned(bundle: Bundle): void;
 }
 
 /** How long a request that can never be served waits before it fails. */
@@ -35,11 +46,12 @@ const NO_CLAIMS = { first: 0, count: 0 };
 
 export class LeaseQueue {
   readonly #node: PlacingNode;
-  readonly #ledger: ResourceLedger;
+  readonly #rooms: LeaseRooms;
   readonly #pool: WorkerPool;
   readonly #finder: WorkerFinder;
   readonly #clock: Clock;
   readonly #owners: LeaseOwners;
+  readonly #bundles: BundleKeeper;
   readonly #byJob = new Map<string, Deque<Lease>>();
   readonly #queued = new Map<string, Lease>();
   readonly #granted = new Map<string, Lease>();
@@ -49,13 +61,22 @@ export class LeaseQueue {
   readonly #taken = new Map<string, Lease>();
   #isScheduled = false;
 
-  constructor(node: PlacingNode, ledger: ResourceLedger, pool: WorkerPool, finder: WorkerFinder, clock: Clock, owners: LeaseOwners) {
+  constructor(
+    node: PlacingNode,
+    rooms: LeaseRooms,
+    pool: WorkerPool,
+    finder: WorkerFinder,
+    clock: Clock,
+    owners: LeaseOwners,
+    bundles: BundleKeeper,
+  ) {
     this.#node = node;
-    this.#ledger = ledger;
+    this.#rooms = rooms;
     this.#pool = pool;
     this.#finder = finder;
     this.#clock = clock;
     this.#owners = owners;
+    this.#bundles = bundles;
   }
 
   get pendingCount(): number {
@@ -86,7 +107,7 @@ export class LeaseQueue {
     }
     let never: string | undefined;
     try {
-      never = neverHere(request.demand, this.#node, this.#ledger.total, this.#ledger.available);
+      never = neverHere(request.demand, this.#node, this.#rooms.node.total, this.#rooms.node.available);
     } catch (error) {
       if (!RaiaError.is(error)) throw error;
       request.refused(error);
@@ -98,7 +119,33 @@ export class LeaseQueue {
     if (queue === undefined) this.#byJob.set(request.demand.jobId, (queue = new Deque()));
     queue.push(lease);
     if (never !== undefined) lease.timer = this.#clock.after(INFEASIBLE_AFTER_MS, () => this.#refuseInfeasible(lease, never));
+    if (!this.#rooms.isHere(lease)) this.#bundles.homeless(lease);
     this.schedule();
+  }
+
+  /** Requests that want to be served by that placement group, and which none of its bundles here could serve. */
+  homelessIn(groupId: string): Lease[] {
+    return [...this.#queued.values()].filter((lease) => lease.target?.groupId === groupId && !this.#rooms.isHere(lease));
+  }
+
+  /** Of a request that none of the bundles here could serve, its group. */
+  homelessGroupOf(leaseId: string): string | undefined {
+    const lease = this.#queued.get(leaseId);
+    return lease === undefined || this.#rooms.isHere(lease) ? undefined : lease.target?.groupId;
+  }
+
+  /** Their placement group is gone, or will never have its places. */
+  refuseIn(groupId: string, code: ErrorCode, facts: Facts): void {
+    for (const { leaseId, target } of [...this.#queued.values()])
+      if (target?.groupId === groupId) this.#tell(leaseId, { kind: "refused", code, facts });
+  }
+
+  refuse(leaseId: string, code: ErrorCode, facts: Facts): void {
+    this.#tell(leaseId, { kind: "refused", code, facts });
+  }
+
+  spill(leaseId: string, address: string): void {
+    this.#tell(leaseId, { kind: "spilled", address });
   }
 
   schedule(): void {
@@ -175,12 +222,13 @@ export class LeaseQueue {
 
   /** An actor runs with less than it needed to be placed. */
   shrink(leaseId: string, resources: ResourceSet): void {
-    const before = this.#granted.get(leaseId)?.holding;
-    if (before === undefined) return;
-    const { worker, grant } = before;
-    const after = this.#ledger.shrink(leaseId, resources);
+    const lease = this.#granted.get(leaseId);
+    if (lease?.holding === undefined || lease.room === undefined) return;
+    const { worker, grant } = lease.holding;
+    const after = lease.room.ledger.shrink(leaseId, resources);
     if (worker.sharedUnits !== undefined) worker.sharedUnits += unitsOf(after.resources, "CPU") - unitsOf(grant.resources, "CPU");
     this.#tell(leaseId, { kind: "shrunk", grant: after });
+    this.#owners.roomChanged();
     this.schedule();
   }
 
@@ -205,26 +253,30 @@ export class LeaseQueue {
       case "tellRefused":
         request.refused(new RaiaError(effect.code, effect.facts));
         break;
+      case "tellSpilled":
+        request.spilled(effect.address);
+        break;
       case "lendCpu":
-        this.#ledger.block(leaseId);
+        lease.room?.ledger.block(leaseId);
         lease.holding?.worker.waitingLeases.add(leaseId);
         this.#finder.startSpares(lease);
+        this.#owners.roomChanged();
         this.schedule();
         break;
       case "claimCpu":
-        this.#ledger.unblock(leaseId);
+        lease.room?.ledger.unblock(leaseId);
         lease.holding?.worker.waitingLeases.delete(leaseId);
         break;
       case "askBack":
         this.#owners.askBack(lease);
         break;
       case "free":
-        this.#freeWorker(leaseId, effect.holding);
+        this.#freeWorker(lease, effect.holding);
         this.#freeClaims(effect.holding);
         break;
       case "freeWorker":
         this.#taken.set(leaseId, lease);
-        this.#freeWorker(leaseId, effect.holding);
+        this.#freeWorker(lease, effect.holding);
         break;
       case "freeClaims":
         this.#taken.delete(leaseId);
@@ -256,13 +308,16 @@ export class LeaseQueue {
   }
 
   /** The worker may serve another. */
-  #freeWorker(leaseId: string, { worker, grant }: Holding): void {
+  #freeWorker(lease: Lease, { worker, grant }: Holding): void {
+    const { leaseId, room } = lease;
     this.#granted.delete(leaseId);
-    this.#ledger.release(leaseId);
+    room?.ledger.release(leaseId);
+    if (room?.bundle !== undefined) this.#bundles.returned(room.bundle);
     worker.leaseIds.delete(leaseId);
     worker.waitingLeases.delete(leaseId);
     if (worker.sharedUnits !== undefined) worker.sharedUnits -= unitsOf(grant.resources, "CPU");
     this.#pool.tookBack(worker);
+    this.#owners.roomChanged();
     this.schedule();
   }
 
@@ -275,25 +330,25 @@ export class LeaseQueue {
   // -- who is next ------------------------------------------------------------------------------------------------
 
   #serve(): void {
-    // Owners that wait for what others hold.
-    const starved = new Set<string>();
+    // Owners that wait for what others hold, by where they want it.
+    const starved = new Map<string, Lease>();
     for (const queue of [...this.#byJob.values()]) {
       // By shape, whether it is resources that it lacks.
       const blocked = new Map<string, boolean>();
       for (const lease of [...queue]) {
-        if (lease.state.kind !== "queued" || lease.never !== undefined) continue;
+        if (lease.state.kind !== "queued" || lease.never !== undefined || !this.#rooms.isHere(lease)) continue;
         let lacksResources = blocked.get(lease.shapeKey);
         if (lacksResources === undefined) {
           if (this.#tryGrant(lease)) continue;
-          lacksResources = !this.#ledger.canGrant(lease.resources);
+          lacksResources = this.#rooms.find(lease) === undefined;
           blocked.set(lease.shapeKey, lacksResources);
         }
         // Also behind another's request: that one may be of who holds what both wait for.
-        if (lacksResources) starved.add(lease.request.ownerId);
+        if (lacksResources) starved.set(`${lease.request.ownerId}|${lease.target?.groupId ?? ""}`, lease);
         if (blocked.size > MAX_BLOCKED_SHAPES) break;
       }
     }
-    for (const ownerId of starved) this.#owners.starved(ownerId);
+    for (const { request, target } of starved.values()) this.#owners.starved(request.ownerId, target?.groupId);
     this.#rotate();
   }
 
@@ -308,19 +363,22 @@ export class LeaseQueue {
 
   #tryGrant(lease: Lease): boolean {
     const { leaseId, request, resources } = lease;
-    if (!this.#ledger.canGrant(resources)) return false;
+    const room = this.#rooms.find(lease);
+    if (room === undefined) return false;
     const worker = this.#finder.find(lease, this.#queued.values());
     if (worker === undefined) return false;
     const isShared = worker.sharedUnits !== undefined || worker.leaseIds.size > 0;
     // Calls of an actor are not claimed: they cannot go elsewhere.
     const claims = request.isActor ? NO_CLAIMS : worker.takeClaims(!isShared);
     if (claims === undefined) return false;
-    const grant = this.#ledger.acquire(leaseId, resources);
+    const grant = room.ledger.acquire(leaseId, resources);
     if (grant === undefined) {
       if (claims.count > 0) worker.returnClaims(claims.first);
       return false;
     }
+    lease.room = room;
     if (worker.sharedUnits !== undefined) worker.sharedUnits += unitsOf(resources, "CPU");
+    if (worker.leaseIds.size + worker.actorIds.size === 0) worker.placementGroupId = lease.target?.groupId;
     worker.jobId = request.demand.jobId;
     this.#pool.gave(worker);
     if (!request.isActor) worker.leaseIds.add(leaseId);
@@ -335,8 +393,7 @@ export class LeaseQueue {
     if (this.#granted.has(leaseId)) return { state: "granted", reasons: [] };
     const lease = this.#queued.get(leaseId);
     if (lease === undefined) return { state: "unknown", reasons: [] };
-    const { total, available } = this.#ledger;
-    const lacks = lease.never === undefined ? lacking(lease.resources, total, available).map(showLack) : [lease.never];
+    const lacks = lease.never === undefined ? this.#rooms.lacks(lease) : [lease.never];
     const position = [...(this.#byJob.get(lease.request.demand.jobId) ?? [])].indexOf(lease);
     const starting = this.#pool.countStarting(lease.launchKey);
     const reasons = lacks.length > 0 ? lacks : [starting > 0 ? `a worker process is starting (${starting})` : "no worker process is free"];

@@ -8,6 +8,7 @@ import type { Infer } from "../wire/schema.ts";
 import type { Handlers } from "../wire/service.ts";
 import type { DeviceVariables } from "./accelerators/device-variables.ts";
 import { shownDevices } from "./accelerators/shown-devices.ts";
+import type { BundleServer } from "./bundle-server.ts";
 import type { ControlLink } from "./control-link.ts";
 import type { HostedActors } from "./hosted-actors.ts";
 import type { Holding } from "./lease-machine.ts";
@@ -44,9 +45,9 @@ export class LeaseServer implements LeaseOwners {
     this.#queue = queue;
   }
 
-  handlers(actors: HostedActors): Handlers<typeof leaseService, Connection> {
+  handlers(actors: HostedActors, bundles: BundleServer): Handlers<typeof leaseService, Connection> {
     const queue = this.#queue();
-    const { pool, control } = this.#deps;
+    const { pool } = this.#deps;
     /** Whoever names another's lease is not heard. */
     const ownLease = (leaseId: string, peer: Connection): Lease | undefined => {
       const lease = queue.lease(leaseId);
@@ -56,9 +57,7 @@ export class LeaseServer implements LeaseOwners {
       requestLease: (request) => this.#request(request),
       cancelLease: ({ leaseId }) => queue.cancel(leaseId),
       returnLease: ({ leaseId, discard }, peer) => {
-        if (ownLease(leaseId, peer) === undefined) return;
-        queue.giveBack(leaseId, discard);
-        control.reportSoon();
+        if (ownLease(leaseId, peer) !== undefined) queue.giveBack(leaseId, discard);
       },
       killLeasedWorker: ({ leaseId, graceMs }, peer) => {
         const worker = ownLease(leaseId, peer)?.holding?.worker;
@@ -72,7 +71,7 @@ export class LeaseServer implements LeaseOwners {
         return {};
       },
       actorExited: ({ actorId }, peer) => actors.exited(actorId, peer.peerId),
-      explainLease: ({ leaseId }) => queue.explain(leaseId),
+      explainLease: ({ leaseId }) => bundles.explain(leaseId),
     };
   }
 
@@ -85,6 +84,7 @@ export class LeaseServer implements LeaseOwners {
         isActor: false,
         granted: (holding) => resolve(this.#granted(demand, holding)),
         refused: (error) => (error.code === "TASK_CANCELLED" ? resolve({ status: "cancelled" }) : reject(error)),
+        spilled: (spillAddress) => resolve({ status: "spilled", spillAddress }),
       });
     });
   }
@@ -117,6 +117,10 @@ export class LeaseServer implements LeaseOwners {
     }
   }
 
+  roomChanged(): void {
+    this.#deps.control.reportSoon();
+  }
+
   askBack({ leaseId, request }: Lease): void {
     this.#deps.members.connectionOf(request.ownerId)?.client(leaseEvents).recallLease({ leaseId });
     this.#takeLater(leaseId);
@@ -146,11 +150,11 @@ export class LeaseServer implements LeaseOwners {
   }
 
   /** Those who have had their turn are asked to return what they can do without. */
-  starved(ownerId: string): void {
+  starved(ownerId: string, groupId: string | undefined): void {
     const { clock } = this.#deps;
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const { leaseId, request, holding } of this.#queue().leases()) {
-      if (holding === undefined || request.isActor || request.ownerId === ownerId) continue;
+    for (const { leaseId, request, holding, target } of this.#queue().leases()) {
+      if (holding === undefined || request.isActor || request.ownerId === ownerId || target?.groupId !== groupId) continue;
       const leftMs = holding.grantedAtMs + TURN_MS - clock.nowMs();
       if (leftMs > 0) nextMs = Math.min(nextMs, leftMs);
       else this.#queue().turnOver(leaseId);

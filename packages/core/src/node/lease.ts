@@ -4,6 +4,8 @@ import type { RaiaError } from "../base/errors.ts";
 import { Machine } from "../base/machine.ts";
 import { type ResourceSet, resourceSet, shapeKey } from "../base/resources.ts";
 import type { WorkerDemand } from "../messages/common.ts";
+import { type GroupTarget, targetOf } from "../messages/placement-groups.ts";
+import type { Room } from "./bundle-table.ts";
 import { type Holding, type LeaseEffect, type LeaseEvent, type LeaseState, leaseTable } from "./lease-machine.ts";
 import { launchKeyOf } from "./worker-pool.ts";
 
@@ -17,11 +19,17 @@ export interface LeaseRequest {
   readonly runResources?: ResourceSet;
   granted(holding: Holding): void;
   refused(error: RaiaError): void;
+  /** Its placement group's bundles are on another node. */
+  spilled(address: string): void;
 }
 
 export class Lease {
   readonly request: LeaseRequest;
   readonly resources: ResourceSet;
+  /** The placement group that it takes its resources from. */
+  readonly target: GroupTarget | undefined;
+  /** Where it has its resources from, once it is granted. */
+  room: Room | undefined;
   /** Which processes can serve it. */
   readonly launchKey: string;
   /** What one request of a job cannot get, the next of the same key cannot get either. */
@@ -37,8 +45,10 @@ export class Lease {
     this.request = request;
     this.never = never;
     this.resources = resourceSet(Object.entries(demand.resources));
+    this.target = targetOf(demand.strategy);
     this.launchKey = launchKeyOf(demand);
-    this.shapeKey = `${shapeKey(this.resources)}|${this.launchKey}|${demand.isolation}`;
+    const target = this.target === undefined ? "" : `${this.target.groupId}/${this.target.bundleIndex}`;
+    this.shapeKey = `${shapeKey(this.resources)}|${this.launchKey}|${demand.isolation}|${target}`;
   }
 
   get leaseId(): string {

@@ -2,6 +2,7 @@
 import type { ResourceSet } from "../base/resources.ts";
 import type { WorkerRow } from "../messages/leases.ts";
 import type { Infer } from "../wire/schema.ts";
+import type { BundleTable } from "./bundle-table.ts";
 import type { HostedActors } from "./hosted-actors.ts";
 import type { Victim } from "./kill-policy.ts";
 import type { LeaseQueue } from "./lease-queue.ts";
@@ -22,7 +23,10 @@ export interface NodeInspection {
     /** Its CPU is lent to others meanwhile. */
     readonly isWaiting: boolean;
     readonly resources: ResourceSet;
+    /** The bundle that it has them from; of the node itself undefined. */
+    readonly bundle: string | undefined;
   }[];
+  readonly bundles: readonly BundleInspection[];
   readonly ledgerLeases: readonly string[];
   readonly pendingLeases: number;
   /** Taken from owners that have not heard of it. */
@@ -32,8 +36,22 @@ export interface NodeInspection {
   readonly workers: readonly { readonly workerId: string; readonly state: string; readonly leases: number; readonly actors: number }[];
 }
 
+/** A bundle of a placement group. */
+export interface BundleInspection {
+  readonly groupId: string;
+  readonly index: number;
+  readonly epoch: number;
+  readonly state: string;
+  /** Under which the node's ledger has lent it what it has. */
+  readonly holdId: string;
+  readonly total: ResourceSet;
+  readonly available: ResourceSet;
+  readonly owedCpu: number;
+}
+
 export interface NodeInspectorDependencies {
   readonly ledger: ResourceLedger;
+  readonly bundles: BundleTable;
   readonly pool: WorkerPool;
   readonly queue: LeaseQueue;
   readonly members: MemberTable;
@@ -48,12 +66,13 @@ export class NodeInspector {
   }
 
   inspect(): NodeInspection {
-    const { ledger, pool, queue, members, actors } = this.#deps;
+    const { ledger, bundles, pool, queue, members, actors } = this.#deps;
+    const held = [...bundles.all()];
     return {
       total: ledger.total,
       available: ledger.available,
       owedCpu: ledger.owedCpu,
-      leases: [...queue.leases()].flatMap(({ leaseId, request, state, holding }) =>
+      leases: [...queue.leases()].flatMap(({ leaseId, request, state, holding, room }) =>
         holding === undefined
           ? []
           : {
@@ -63,9 +82,20 @@ export class NodeInspector {
               isActor: request.isActor,
               isWaiting: state.kind === "waiting",
               resources: holding.grant.resources,
+              bundle: room?.bundle?.holdId,
             },
       ),
-      ledgerLeases: [...ledger.leaseIds()],
+      bundles: held.map(({ groupId, index, epoch, machine, holdId, ledger: own }) => ({
+        groupId,
+        index,
+        epoch,
+        state: machine.state.kind,
+        holdId,
+        total: own.total,
+        available: own.available,
+        owedCpu: own.owedCpu,
+      })),
+      ledgerLeases: [...ledger.leaseIds(), ...held.flatMap((bundle) => [...bundle.ledger.leaseIds()])],
       pendingLeases: queue.pendingCount,
       takenLeases: queue.takenCount,
       members: members.size,

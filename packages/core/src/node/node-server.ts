@@ -8,6 +8,7 @@ import type { Random } from "../base/random.ts";
 import { type ResourceSet, UNITS_PER_ONE } from "../base/resources.ts";
 import type { DeathCause } from "../messages/common.ts";
 import { nodeControlService } from "../messages/control.ts";
+import { bundleService } from "../messages/placement-groups.ts";
 import { leaseService, outputEvents, processService } from "../messages/leases.ts";
 import { storeEvents, storeService } from "../messages/objects.ts";
 import type { Arena } from "../store/arena.ts";
@@ -17,10 +18,13 @@ import { WordRegion } from "../store/word-region.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { Endpoint } from "../wire/endpoint.ts";
 import type { DeviceVariables } from "./accelerators/device-variables.ts";
+import { BundleServer } from "./bundle-server.ts";
+import { BundleTable } from "./bundle-table.ts";
 import { ControlLink } from "./control-link.ts";
 import { HostedActors } from "./hosted-actors.ts";
 import type { Victim } from "./kill-policy.ts";
 import { LeaseQueue } from "./lease-queue.ts";
+import { LeaseRooms } from "./lease-rooms.ts";
 import { LeaseServer } from "./lease-server.ts";
 import { MemberTable } from "./member-table.ts";
 import type { NodeMemory } from "./memory-reader.ts";
@@ -71,6 +75,8 @@ export class NodeServer {
   readonly #output: OutputHub;
   readonly #pool: WorkerPool;
   readonly #control: ControlLink;
+  readonly #bundleTable: BundleTable;
+  readonly #bundles: BundleServer;
   readonly #queue: LeaseQueue;
   readonly #leases: LeaseServer;
   readonly #actors: HostedActors;
@@ -90,26 +96,36 @@ export class NodeServer {
     const output = this.#output;
     this.#pool = this.#newPool();
     const pool = this.#pool;
+    this.#bundleTable = new BundleTable(ledger);
+    const bundles = this.#bundleTable;
     this.#control = new ControlLink({
       node: { nodeId, address, resources, labels },
       clock,
       available: () => ledger.available,
       hosted: () => [...this.#actors.all()].map(({ actorId, incarnation }) => ({ actorId, incarnation })),
+      bundles: () => bundles.held(),
       serve: (connection) => this.#serveControl(connection),
     });
     const control = this.#control;
 
     this.#leases = new LeaseServer({ nodeId, clock, members, pool, output, control, deviceVariables }, () => this.#queue);
-    const finder = new WorkerFinder(ledger, pool, clock, WAITING_PER_CPU, () => this.#queue.schedule());
-    this.#queue = new LeaseQueue({ nodeId, labels }, ledger, pool, finder, clock, this.#leases);
+    this.#bundles = new BundleServer(
+      { nodeId, clock, ledger, bundles, pool, control, owners: this.#leases },
+      () => this.#queue,
+      () => this.#actors,
+    );
+    const rooms = new LeaseRooms(ledger, bundles);
+    const finder = new WorkerFinder(rooms, pool, clock, WAITING_PER_CPU, () => this.#queue.schedule());
+    this.#queue = new LeaseQueue({ nodeId, labels }, rooms, pool, finder, clock, this.#leases, this.#bundles);
     const queue = this.#queue;
-    this.#actors = new HostedActors({ queue, pool, output, control, deviceVariables });
+    const explainLease = (leaseId: string): ReturnType<BundleServer["explain"]> => this.#bundles.explain(leaseId);
+    this.#actors = new HostedActors({ queue, explainLease, pool, output, control, deviceVariables });
     const actors = this.#actors;
     const memory = { arenaPath: arena.path ?? "", arenaBytes: arena.capacityBytes, spillDirectory };
     const node = { nodeId, ...memory, sessionDirectory, resources: ledger.total, labels };
     const driverGone = (workerId: string): void => deps.driverGone(workerId);
     this.#processes = new ProcessServer({ clock, members, pool, queue, store, output, control, node, driverGone });
-    this.#inspector = new NodeInspector({ ledger, pool, queue, members, actors });
+    this.#inspector = new NodeInspector({ ledger, bundles, pool, queue, members, actors });
   }
 
   #newPool(): WorkerPool {
@@ -159,6 +175,8 @@ export class NodeServer {
   }
 
   #serveControl(connection: Connection): void {
+    this.#bundles.attach(connection);
+    connection.serve(bundleService, this.#bundles.handlers());
     connection.serve(nodeControlService, {
       ...this.#actors.handlers(),
       jobEnded: ({ jobId }) => {
@@ -187,7 +205,7 @@ export class NodeServer {
         },
       }),
     });
-    connection.serve(leaseService, this.#leases.handlers(this.#actors));
+    connection.serve(leaseService, this.#leases.handlers(this.#actors, this.#bundles));
     connection.serve(
       storeService,
       storeHandlers(

@@ -29,6 +29,8 @@ export class PoolWorker {
   pid = 0;
   /** Set with the first work it gets: module state is never shared between jobs. */
   jobId: string | undefined;
+  /** The placement group that its work is in: with that it ends, so nothing else shares it. */
+  placementGroupId: string | undefined;
   /** CPU units of the leases that share it; undefined while one has it to itself. */
   sharedUnits: number | undefined;
   readonly leaseIds = new Set<string>();

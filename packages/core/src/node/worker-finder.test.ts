@@ -7,6 +7,8 @@ import { parseResources } from "../base/resources.ts";
 import type { WorkerDemand } from "../messages/common.ts";
 import { WORDS_BYTES } from "../store/arena.ts";
 import { WordRegion } from "../store/word-region.ts";
+import { BundleTable } from "./bundle-table.ts";
+import { LeaseRooms } from "./lease-rooms.ts";
 import { Lease } from "./lease.ts";
 import { ResourceLedger } from "./resource-ledger.ts";
 import { WorkerFinder } from "./worker-finder.ts";
@@ -31,7 +33,7 @@ function leaseOf({ isActor, runCpus, isolation = "process" }: Wish, number: numb
     name: "work",
     mayRerun: true,
   };
-  const told = { granted: () => {}, refused: () => {} };
+  const told = { granted: () => {}, refused: () => {}, spilled: () => {} };
   const runResources = runCpus === undefined ? {} : { runResources: parseResources({ numCpus: runCpus }) };
   return new Lease({ leaseId: `lease-${number}`, ownerId: "owner", demand, isActor, ...runResources, ...told }, undefined);
 }
@@ -47,7 +49,8 @@ function startsFor(wishes: readonly Wish[]): number {
   const events = { ready: () => {}, died: () => {}, output: () => {}, started: () => {} };
   const options = { keepIdle: 2, idleMs: 1000, maxStarting: MAX_STARTING, registerTimeoutMs: 1000 };
   const pool = new WorkerPool({ launch }, new WordRegion(WORDS_BYTES), clock, seededRandom(1), events, options);
-  const finder = new WorkerFinder(new ResourceLedger(parseResources({ numCpus: 2 })), pool, clock, 8, () => {});
+  const ledger = new ResourceLedger(parseResources({ numCpus: 2 }));
+  const finder = new WorkerFinder(new LeaseRooms(ledger, new BundleTable(ledger)), pool, clock, 8, () => {});
   const leases = wishes.map(leaseOf);
   assert.equal(finder.find(leases[0] as Lease, leases), undefined);
   return started;

@@ -6,8 +6,8 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { isDeviceResource, type ResourceSet, UNITS_PER_ONE, unitsOf } from "../base/resources.ts";
 import type { DeathCause } from "../messages/common.ts";
 import type { Lease } from "./lease.ts";
+import type { LeaseRooms } from "./lease-rooms.ts";
 import { CLAIMS_PER_WORKER, type PoolWorker, SHARED_CLAIMS } from "./pool-worker.ts";
-import type { ResourceLedger } from "./resource-ledger.ts";
 import { StartFailures } from "./start-failures.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
@@ -21,7 +21,7 @@ const MAX_SPARES = 4;
 const MAX_WAITING_LEASES = CLAIMS_PER_WORKER / 2 / SHARED_CLAIMS;
 
 export class WorkerFinder {
-  readonly #ledger: ResourceLedger;
+  readonly #rooms: LeaseRooms;
   readonly #pool: WorkerPool;
   readonly #clock: Clock;
   readonly #waitingPerCpu: number;
@@ -34,8 +34,8 @@ export class WorkerFinder {
    * @param waitingPerCpu waiting processes, for each CPU, before children run inside waiting ones
    * @param retry a start that had to wait may be tried now
    */
-  constructor(ledger: ResourceLedger, pool: WorkerPool, clock: Clock, waitingPerCpu: number, retry: () => void) {
-    this.#ledger = ledger;
+  constructor(rooms: LeaseRooms, pool: WorkerPool, clock: Clock, waitingPerCpu: number, retry: () => void) {
+    this.#rooms = rooms;
     this.#pool = pool;
     this.#clock = clock;
     this.#waitingPerCpu = waitingPerCpu;
@@ -49,7 +49,8 @@ export class WorkerFinder {
       const shared = this.#findShared(lease);
       if (shared !== undefined) return shared;
     }
-    const idle = this.#pool.findIdle(lease.launchKey, demand.jobId, !isActor);
+    // With a group its processes may end, too.
+    const idle = this.#pool.findIdle(lease.launchKey, demand.jobId, !isActor && lease.target === undefined);
     if (idle !== undefined) {
       if (demand.isolation === "shared") idle.sharedUnits = 0;
       return idle;
@@ -64,10 +65,11 @@ export class WorkerFinder {
     return undefined;
   }
 
-  #findShared({ request: { demand, isActor }, launchKey, resources }: Lease): PoolWorker | undefined {
+  #findShared({ request: { demand, isActor }, launchKey, resources, target }: Lease): PoolWorker | undefined {
     const cpuUnits = unitsOf(resources, "CPU");
     for (const worker of this.#pool.all()) {
       if (!worker.isUsable || worker.sharedUnits === undefined || worker.jobId !== demand.jobId || worker.launchKey !== launchKey) continue;
+      if (worker.placementGroupId !== target?.groupId && worker.leaseIds.size + worker.actorIds.size > 0) continue;
       if (isActor !== worker.actorIds.size > 0 && worker.leaseIds.size + worker.actorIds.size > 0) continue;
       if (worker.sharedUnits + cpuUnits > UNITS_PER_ONE) continue;
       const isFull = isActor ? worker.actorIds.size >= MAX_ACTORS_PER_PROCESS : worker.leaseIds.size >= MAX_FREE_LEASES_PER_PROCESS;
@@ -79,15 +81,15 @@ export class WorkerFinder {
   #hasTooManyWaiting(): boolean {
     let waiting = 0;
     for (const worker of this.#pool.all()) if (worker.isWaiting) waiting++;
-    return waiting >= this.#waitingPerCpu * Math.max(1, unitsOf(this.#ledger.total, "CPU") / UNITS_PER_ONE);
+    return waiting >= this.#waitingPerCpu * Math.max(1, unitsOf(this.#rooms.node.total, "CPU") / UNITS_PER_ONE);
   }
 
   /** The waiting process of this job with the fewest tasks. */
-  #findWaiting({ request: { demand }, launchKey }: Lease): PoolWorker | undefined {
+  #findWaiting({ request: { demand }, launchKey, target }: Lease): PoolWorker | undefined {
     let best: PoolWorker | undefined;
     for (const worker of this.#pool.all()) {
       if (!worker.isWaiting || worker.jobId !== demand.jobId || worker.launchKey !== launchKey || worker.state.kind !== "busy") continue;
-      if (worker.leaseIds.size > MAX_WAITING_LEASES) continue;
+      if (worker.leaseIds.size > MAX_WAITING_LEASES || worker.placementGroupId !== target?.groupId) continue;
       if (best === undefined || worker.leaseIds.size < best.leaseIds.size) best = worker;
     }
     return best;
@@ -104,16 +106,12 @@ export class WorkerFinder {
       wanting++;
       if (other.request.isActor) actors++;
     }
-    let wanted = Math.min(wanting, this.#roomFor(resources));
+    const free = this.#rooms.freeCpu(lease);
+    let wanted = Math.min(wanting, roomFor(resources, free));
     // Actors are made one after another but live side by side, and a process takes longer to start than an actor to be made.
     if (runResources !== undefined && demand.isolation !== "shared")
-      wanted = Math.max(wanted, Math.min(actors, this.#roomFor(runResources)));
+      wanted = Math.max(wanted, Math.min(actors, roomFor(runResources, free)));
     for (let i = this.#pool.countStarting(launchKey); i < wanted; i++) if (!this.#start(lease)) return;
-  }
-
-  /** How many of these the free CPUs can carry; one in any case, since this one was found to fit. */
-  #roomFor(resources: ResourceSet): number {
-    return Math.max(1, Math.ceil(unitsOf(this.#ledger.available, "CPU") / Math.max(1, unitsOf(resources, "CPU"))));
   }
 
   /**
@@ -159,4 +157,9 @@ export class WorkerFinder {
   workerStartFailed(launchKey: string, cause: DeathCause): boolean {
     return this.#startFailures.failed(launchKey, cause, this.#clock.nowMs());
   }
+}
+
+/** How many of these the free CPUs can carry; one in any case, since this one was found to fit. */
+function roomFor(resources: ResourceSet, freeCpu: number): number {
+  return Math.max(1, Math.ceil(freeCpu / Math.max(1, unitsOf(resources, "CPU"))));
 }

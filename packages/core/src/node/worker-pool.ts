@@ -138,7 +138,7 @@ export class WorkerPool {
   /**
    * An idle process for this work: of its job, or of none yet.
    *
-   * @param mayOwn false for actors: with one its process ends, and whatever the process owned before
+   * @param mayOwn false for actors and placement groups: with one its process ends, and whatever the process owned before
    */
   findIdle(launchKey: string, jobId: string, mayOwn: boolean): PoolWorker | undefined {
     let fresh: PoolWorker | undefined;

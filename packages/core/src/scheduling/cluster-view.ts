@@ -41,3 +41,29 @@ export type Placement =
   | { readonly kind: "wait" }
   /** No node could ever run it. A node that joins later may change that. */
   | { readonly kind: "infeasible" };
+
+// Placement groups
+
+export type GroupStrategy = "PACK" | "SPREAD" | "STRICT_PACK" | "STRICT_SPREAD";
+
+export interface BundleRequest {
+  readonly resources: ResourceSet;
+  readonly labels: readonly LabelRule[];
+}
+
+export interface GroupRequest {
+  readonly bundles: readonly BundleRequest[];
+  readonly strategy: GroupStrategy;
+  /** Labels of each of which all nodes of the group have one and the same value. */
+  readonly sameLabels: readonly string[];
+  /** By bundle, the node where it stands already; `undefined` for those that want a place. Absent: all want one. */
+  readonly standing?: readonly (string | undefined)[];
+}
+
+export type GroupPlacement =
+  /** A node for each bundle, those that stand included. */
+  | { readonly kind: "placed"; readonly nodeIds: readonly string[] }
+  /** The cluster could hold it, and has no room now. */
+  | { readonly kind: "wait" }
+  /** Not even an empty cluster of these nodes could hold it. */
+  | { readonly kind: "infeasible" };

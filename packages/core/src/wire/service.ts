@@ -65,6 +65,11 @@ export type Client<S extends Service> = {
     : (request: RequestOf<S["methods"][K]>) => void;
 };
 
+/** Whoever can be asked for services: a connection, or what stands for one after another. */
+export interface ServiceSource {
+  client<S extends Service>(service: S): Client<S>;
+}
+
 /** What a server gives: one handler a method; `Peer` says who called. */
 export type Handlers<S extends Service, Peer> = {
   readonly [K in keyof S["methods"]]: S["methods"][K] extends { readonly kind: "unary" }

@@ -15,7 +15,7 @@ import { LastingLink } from "../wire/lasting-link.ts";
 import type { Identity } from "../wire/greeting.ts";
 import type { Endpoint } from "../wire/endpoint.ts";
 import type { Infer } from "../wire/schema.ts";
-import type { Client, Handlers } from "../wire/service.ts";
+import type { Client, Handlers, ServiceSource } from "../wire/service.ts";
 import type { EndCode } from "./objects/object-entry.ts";
 import { currentContext } from "./task-context.ts";
 
@@ -228,6 +228,11 @@ export class ClusterLink {
     await link.open();
     this.#controlLink = link;
     this.control = link.client(controlService);
+  }
+
+  /** Control, for other services than the one of `control`; asked again like that. */
+  get controlServices(): ServiceSource {
+    return this.#controlLink ?? this.node;
   }
 
   /** For a process that ends in this turn. */

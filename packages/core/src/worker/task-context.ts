@@ -16,6 +16,21 @@ export interface WaitScope {
   waitEnded(): Promise<void> | undefined;
 }
 
+/** The placement group that code runs in. */
+export interface InGroup {
+  readonly id: string;
+  /** What it submits goes there, too, unless it names a place of its own. */
+  readonly capturesChildTasks: boolean;
+}
+
+export function inGroup(fields: {
+  readonly placementGroupId?: string | undefined;
+  readonly captureChildTasks?: boolean | undefined;
+}): InGroup | undefined {
+  const { placementGroupId: id, captureChildTasks = false } = fields;
+  return id === undefined ? undefined : { id, capturesChildTasks: captureChildTasks };
+}
+
 export interface TaskContext {
   /** Of the process that runs it (current-runtime.ts). */
   readonly runtime: object;
@@ -26,6 +41,7 @@ export interface TaskContext {
   readonly namespace: string;
   readonly resources: Readonly<Record<string, number>>;
   readonly accelerators: Accelerators;
+  readonly placementGroup: InGroup | undefined;
   readonly actor: { readonly actorId: string; readonly name: string; readonly isSerial: boolean; readonly restarts: number } | undefined;
   readonly waits: WaitScope;
   readonly ambient: Ambient | undefined;

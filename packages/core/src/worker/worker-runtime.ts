@@ -37,6 +37,7 @@ import { StoreAdapter } from "./objects/store-adapter.ts";
 import { StoreOpener } from "./objects/store-opener.ts";
 import { TaskServer, type TaskServerEffects } from "./execution/task-server.ts";
 import type { LeaseCalls } from "./calls/lease-requests.ts";
+import { PlacementGroupClient } from "./calls/placement-group-client.ts";
 import { TaskSubmitter } from "./calls/task-submitter.ts";
 import { RuntimeValueHooks } from "./objects/value-hooks.ts";
 import type { RuntimeDependencies } from "./runtime-dependencies.ts";
@@ -73,6 +74,7 @@ export class WorkerRuntime {
   readonly objects: ObjectWriter;
   readonly calls: CallIssuer;
   readonly actors: ActorDirectory;
+  readonly groups: PlacementGroupClient;
   readonly hosts: HostServer;
   readonly explainer: ObjectExplainer;
   readonly events = new EventRing();
@@ -159,6 +161,7 @@ export class WorkerRuntime {
       keepAlive,
     });
     this.actors = new ActorDirectory({ cluster, table, reader, writer, results, links: this.#links, clock });
+    this.groups = new PlacementGroupClient(cluster);
     this.explainer = this.#newExplainer();
     this.#ownerServer = new OwnerServer(table, this.hooks, submitter, (...asked) => this.explainer.explain(...asked));
 
@@ -242,7 +245,7 @@ export class WorkerRuntime {
 
   /** What the cluster is doing. */
   get state(): ClusterState {
-    const { control } = this.cluster;
+    const { controlServices: control } = this.cluster;
     return new ClusterState({ clock: this.clock, control, dial: (address) => this.#endpoint.dial(address) });
   }
 

@@ -33,6 +33,7 @@ const left: { readonly [file: string]: readonly string[] } = {
   ],
   "semantics/call-context": [],
   "semantics/captures": [],
+  "semantics/placement-groups": [],
   "api/map": [
     "short items share tasks", // module state that is each process's own
     "an item that takes its process along", // an exit

@@ -97,9 +97,9 @@ describe("where work may be placed", () => {
     assert.deepEqual(await get(results), [1, 1, 1, 1]);
   });
 
-  test("a placement group is refused", () => {
-    const grouped = remote(() => 1, { schedulingStrategy: { placementGroup: { id: "pg" } } });
-    assert.throws(() => grouped.remote(), failsWith("UNSUPPORTED"));
+  test("what is no placement group is refused", () => {
+    const grouped = { schedulingStrategy: { placementGroup: { id: "pg" } } };
+    assert.throws(() => remote(() => 1, grouped), failsWith("INVALID_OPTION", { option: "schedulingStrategy.placementGroup" }));
   });
 });
 

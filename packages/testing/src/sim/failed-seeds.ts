@@ -25,4 +25,5 @@ export const failedSeeds: readonly (readonly [seed: number, found: string])[] = 
   [459563268, "refs in a result that came long after its caller's connection was lost stayed held"],
   [463653374, "a call that failed was let go of before it was said in the lists why"],
   [460703592, "a request for a lease that came twice was served again when the first was over, and nobody used it"],
+  [463522616, "a call that failed when nobody held its result any more was to say why, and threw instead"],
 ];

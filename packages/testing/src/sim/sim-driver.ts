@@ -59,6 +59,7 @@ class DriverContext implements TaskContext {
   readonly resources = {};
   readonly accelerators = {};
   readonly actor = undefined;
+  readonly placementGroup = undefined;
   readonly ambient = undefined;
   readonly waits = { waitBegan: (): void => {}, waitEnded: (): undefined => undefined };
   readonly signal = new AbortController().signal;

@@ -261,6 +261,15 @@ export function submitKeyed(key: number, plan: Plan, options: TaskOptionsPlan, .
   return variant("work", options).remote(key, plan, ...args) as ObjectRef<PlanValue>;
 }
 
+/** With a handle of its own, as a program has one for each group. */
+export function submitInGroup(
+  key: number,
+  plan: Plan,
+  options: TaskOptionsPlan & { readonly schedulingStrategy: object },
+): ObjectRef<PlanValue> {
+  return tasks.work.options({ ...options }).remote(key, plan) as ObjectRef<PlanValue>;
+}
+
 export function submitPair(key: number, n: number, sleepMs: number, options: TaskOptionsPlan): ObjectRef<PlanValue>[] {
   return variant("pair", options).remote(key, n, sleepMs) as ObjectRef<PlanValue>[];
 }

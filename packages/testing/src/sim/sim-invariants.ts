@@ -25,25 +25,55 @@ export function watchSettling(fail: (error: Error) => void): () => void {
 
 /** Checked after every event. */
 export function checkAlways(world: World): void {
-  const { total, available, owedCpu, leases, ledgerLeases, pendingLeases, actors } = world.node.inspect();
-  const used = new Map<string, number>();
-  for (const { isWaiting, resources } of leases) {
-    for (const [name, units] of Object.entries(resources)) {
-      if (name !== "CPU" || !isWaiting) used.set(name, (used.get(name) ?? 0) + units);
-    }
+  const { total, available, owedCpu, leases, bundles, ledgerLeases, pendingLeases, actors } = world.node.inspect();
+  // A bundle is one of the node's leases, and lends on what it has.
+  const ofNode = [
+    ...leases.filter(({ bundle }) => bundle === undefined),
+    ...bundles.map((each) => ({ isWaiting: false, resources: each.total })),
+  ];
+  checkLedger("the node", { total, available, owedCpu }, ofNode);
+  for (const each of bundles) {
+    const own = leases.filter(({ bundle }) => bundle === each.holdId);
+    checkLedger(`bundle ${each.index} of ${each.groupId}`, each, own);
   }
-  for (const [name, units] of Object.entries(total)) {
-    const accounted = (used.get(name) ?? 0) + (available[name] ?? 0) - (name === "CPU" ? owedCpu : 0);
-    if (accounted !== units) throw new BrokenInvariant(`I1: of ${units} units of ${name}, ${accounted} are granted or free`);
-  }
-  if (ledgerLeases.length !== leases.length)
-    throw new BrokenInvariant(`I1: the ledger knows ${ledgerLeases.length} leases, the queue ${leases.length}`);
+  checkGroups(bundles);
+  if (ledgerLeases.length !== leases.length + bundles.length)
+    throw new BrokenInvariant(
+      `I1: the ledgers know ${ledgerLeases.length} leases, the queue ${leases.length}, of ${bundles.length} bundles`,
+    );
   if (pendingLeases > MAX_PENDING_LEASES) throw new BrokenInvariant(`I12: ${pendingLeases} lease requests wait`);
   checkActors(world, actors);
   world.store.check();
 }
 
 const MAX_PENDING_LEASES = 4096;
+
+type Resources = Readonly<Record<string, number>>;
+
+function checkLedger(
+  what: string,
+  { total, available, owedCpu }: { readonly total: Resources; readonly available: Resources; readonly owedCpu: number },
+  lent: readonly { readonly isWaiting: boolean; readonly resources: Resources }[],
+): void {
+  for (const [name, units] of Object.entries(total)) {
+    const used = lent.reduce((sum, { isWaiting, resources }) => sum + (name === "CPU" && isWaiting ? 0 : (resources[name] ?? 0)), 0);
+    const accounted = used + (available[name] ?? 0) - (name === "CPU" ? owedCpu : 0);
+    if (accounted !== units) throw new BrokenInvariant(`I1: ${what}: of ${units} units of ${name}, ${accounted} are granted or free`);
+  }
+}
+
+/** With one node, what a group has is whole: each of its bundles is set aside only, or each is open, until it ends. */
+function checkGroups(bundles: readonly { readonly groupId: string; readonly state: string; readonly index: number }[]): void {
+  const states = new Map<string, string>();
+  for (const { groupId, state } of bundles) {
+    if (state === "closing") continue;
+    const other = states.get(groupId) ?? state;
+    if (other !== state) throw new BrokenInvariant(`I8: of group ${groupId} one bundle is ${state}, another ${other}`);
+    states.set(groupId, state);
+  }
+  if (new Set(bundles.map(({ groupId, index }) => `${groupId} ${index}`)).size !== bundles.length)
+    throw new BrokenInvariant("I8: the node has a bundle twice");
+}
 
 function checkActors(world: World, known: readonly { readonly actorId: string }[]): void {
   const hosts = new Map<string, string>();
@@ -68,6 +98,7 @@ export function leftovers(world: World, drivers: readonly WorkerRuntime[]): stri
   report("leases", node.leases.length);
   report("lease requests", node.pendingLeases);
   report("leases taken from their owners", node.takenLeases);
+  report("bundles of placement groups", node.bundles.length);
   report("actors at the node", node.actors.length);
   for (const [name, units] of Object.entries(node.total)) report(`units of ${name} not returned`, units - (node.available[name] ?? 0));
   report("claim words without a worker", node.lentWordBytes - node.workers.length * WORD_BYTES_PER_WORKER);
@@ -90,6 +121,10 @@ export function leftovers(world: World, drivers: readonly WorkerRuntime[]): stri
   const { live, pending } = world.control.counters.actors;
   report("actors at control", live);
   report("actors to be placed", pending);
+  const { groups } = world.control.counters;
+  report("placement groups at control", groups.live);
+  report("placement groups to be placed", groups.pending);
+  report("waits for placement groups", groups.waiters);
   return left;
 }
 

@@ -9,6 +9,7 @@ import { BrokenAnswer, type Excuses, type Item, Judge, newItem } from "./sim-ans
 import { simContext, simSleep } from "./sim-context.ts";
 import { dropValue, submitKeyed, submitPair, sumOf } from "./sim-functions.ts";
 import { expectedOf, LARGE_LENGTH, type Plan, PlannedError, type PlanValue, sumOrUndefined, type TaskOptionsPlan } from "./sim-plans.ts";
+import { SimGroups } from "./sim-groups.ts";
 import { SimStreams } from "./sim-streams.ts";
 
 export interface ProgramOptions {
@@ -35,6 +36,7 @@ export class SimProgram {
   readonly #judge: Judge;
   readonly #streams: SimStreams;
   readonly #actors: SimActors;
+  readonly #groups: SimGroups;
   readonly #pool: Item[] = [];
   /** Keys of tasks and calls that may begin once only. */
   readonly #onceKeys: number[] = [];
@@ -57,6 +59,7 @@ export class SimProgram {
     };
     this.#streams = new SimStreams(draws, this.#judge);
     this.#actors = new SimActors(draws, this.#judge, this.#streams);
+    this.#groups = new SimGroups(draws, this.#judge, options.cpus);
     this.#statements = this.#table();
   }
 
@@ -81,6 +84,7 @@ export class SimProgram {
       { name: "stream", weight: 6, run: () => this.#streams.run() },
       { name: "actor", weight: 7, run: () => this.#actors.run() },
       { name: "named actor", weight: 4, run: () => this.#actors.runNamed() },
+      { name: "placement group", weight: 4, run: () => this.#groups.run() },
       { name: "sleep", weight: 6, run: () => simSleep(this.#below(1000)) },
     ];
   }

@@ -218,9 +218,12 @@ export class CallIssuer {
   async during(promise: Promise<unknown>): Promise<void> {
     this.#pending++;
     if (this.#pending === 1) this.#deps.keepAlive(true);
-    await promise;
-    this.#pending--;
-    if (this.#pending === 0) this.#deps.keepAlive(false);
+    try {
+      await promise;
+    } finally {
+      this.#pending--;
+      if (this.#pending === 0) this.#deps.keepAlive(false);
+    }
   }
 
   /** One call fewer is pending. Of one that nobody ran to its end nobody else tells. */

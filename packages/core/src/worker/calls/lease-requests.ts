@@ -77,6 +77,15 @@ export class LeaseRequests {
   }
 
   async #answered(shape: Shape, leaseId: string, reply: Infer<typeof LeaseReply>): Promise<void> {
+    if (reply.status === "spilled") {
+      shape.requests.delete(leaseId);
+      const facts = {
+        reason: "its placement group is on another node, and leases of other nodes are not there yet",
+        node: reply.spillAddress,
+      };
+      this.#refused(shape, new RaiaError("UNSUPPORTED", facts));
+      return;
+    }
     if (reply.status !== "granted") {
       shape.requests.delete(leaseId);
       this.#events.vain(shape);

@@ -15,11 +15,15 @@ export function shouldRetryError(call: Call, bytes: Uint8Array, start: number, e
 
 /** Whether something in the process may have brought it down, rather than somebody who ended it on purpose. */
 export function isCrash(cause: DeathCause): boolean {
-  return cause.kind !== "killed-by-user" && cause.kind !== "stopped-by-node";
+  return cause.kind !== "killed-by-user" && cause.kind !== "stopped-by-node" && cause.kind !== GROUP_REMOVED;
 }
+
+const GROUP_REMOVED = "placement-group-removed";
 
 /** What the caller is told when the worker died and the call may not run again. */
 export function deathFailure(call: Call, cause: DeathCause, hadNeighbours: boolean): CallFailure {
+  if (cause.kind === GROUP_REMOVED)
+    return { code: "PLACEMENT_GROUP_REMOVED", facts: { task: call.template.name, pid: cause.pid, attempt: call.attempt } };
   const isMemory = cause.kind.startsWith("oom");
   return {
     code: isMemory ? "OUT_OF_MEMORY" : "WORKER_CRASHED",

@@ -10,7 +10,7 @@ import type { CallExecution } from "./call-execution.ts";
 import type { ExecutionRuntime } from "./execution-runtime.ts";
 import type { Executor } from "./executor.ts";
 import type { AnyFunction } from "../functions.ts";
-import { runInContext, type TaskContext, type WaitScope } from "../task-context.ts";
+import { type InGroup, runInContext, type TaskContext, type WaitScope } from "../task-context.ts";
 
 export interface ActorOptions {
   readonly actorId: string;
@@ -20,6 +20,7 @@ export interface ActorOptions {
   readonly restarts: number;
   readonly accelerators: Accelerators;
   readonly resources: Readonly<Record<string, number>>;
+  readonly placementGroup: InGroup | undefined;
 }
 
 export interface ActorClass {
@@ -57,6 +58,10 @@ export class ConstructionContext implements TaskContext {
     return this.actor.accelerators;
   }
 
+  get placementGroup(): InGroup | undefined {
+    return this.actor.placementGroup;
+  }
+
   readonly awaited = new Set<readonly object[]>();
 
   childSubmitted(): undefined {}
@@ -79,6 +84,7 @@ export class ActorHost {
   readonly restarts: number;
   readonly accelerators: Accelerators;
   readonly resources: Readonly<Record<string, number>>;
+  readonly placementGroup: InGroup | undefined;
   #instance: object | undefined;
   readonly #executor: Executor;
   readonly #clock: Clock;
@@ -96,6 +102,7 @@ export class ActorHost {
     this.restarts = options.restarts;
     this.accelerators = options.accelerators;
     this.resources = options.resources;
+    this.placementGroup = options.placementGroup;
     this.#executor = executor;
     this.#clock = clock;
     this.#groups.set(DEFAULT_GROUP, newGroup(options.maxConcurrency));

@@ -9,16 +9,18 @@ import { type ChildCall, ChildCalls, type EndedParents } from "./child-calls.ts"
 import type { Cancellation } from "../cancellation.ts";
 import type { ExecutionRuntime } from "./execution-runtime.ts";
 import type { AnyFunction } from "../functions.ts";
-import type { Ambient, TaskContext, WaitScope } from "../task-context.ts";
+import { type Ambient, type InGroup, inGroup, type TaskContext, type WaitScope } from "../task-context.ts";
 import type { Push } from "../calls/task-frames.ts";
 
 /** A template as the running side keeps it, with the function once it is loaded. */
 export class RunTemplate {
   readonly wire: Infer<typeof DefineTemplate>;
+  readonly placementGroup: InGroup | undefined;
   fn: AnyFunction | undefined = undefined;
 
   constructor(wire: Infer<typeof DefineTemplate>) {
     this.wire = wire;
+    this.placementGroup = inGroup(wire);
   }
 }
 
@@ -42,6 +44,7 @@ export interface CallHost extends NonNullable<TaskContext["actor"]> {
   readonly instance: object;
   readonly resources: Readonly<Record<string, number>>;
   readonly accelerators: Accelerators;
+  readonly placementGroup: InGroup | undefined;
   method(name: string | undefined): AnyFunction;
   /** The calls that run in the place for which that one waits; with it, when it runs itself. */
   runningBeside(execution: CallExecution): ReadonlySet<CallExecution>;
@@ -130,6 +133,10 @@ export class CallExecution implements TaskContext {
 
   get resources(): Readonly<Record<string, number>> {
     return this.host?.resources ?? this.template.wire.resources ?? {};
+  }
+
+  get placementGroup(): InGroup | undefined {
+    return this.host === undefined ? this.template.placementGroup : this.host.placementGroup;
   }
 
   get actor(): TaskContext["actor"] {

@@ -8,7 +8,7 @@ import type { Handlers } from "../../wire/service.ts";
 import { type ActorClass, ActorHost, ConstructionContext } from "./actor-host.ts";
 import type { ExecutionRuntime } from "./execution-runtime.ts";
 import type { Executor } from "./executor.ts";
-import { currentContext } from "../task-context.ts";
+import { currentContext, inGroup } from "../task-context.ts";
 import { shownText } from "../thrown.ts";
 import { showDevices } from "./visible-devices.ts";
 
@@ -91,6 +91,7 @@ export class HostServer {
         restarts: request.incarnation - 1,
         accelerators: request.accelerators ?? {},
         resources: request.resources,
+        placementGroup: inGroup(request),
       },
       this.#executor,
       this.#clock,

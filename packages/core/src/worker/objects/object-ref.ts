@@ -14,7 +14,7 @@ export const brand: unique symbol = Symbol.for("raia.brand") as never;
  * What was given in place of one of ours. Its brand alone is no proof: it may be of a copy of the library that was loaded beside
  * this one, which has a cluster of its own.
  */
-export function kindOf(value: unknown, expected: "ref" | "actor"): string {
+export function kindOf(value: unknown, expected: "ref" | "actor" | "placementGroup"): string {
   if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
   if ((value as { readonly [brand]?: unknown })[brand] !== expected) return "object";
   return `${expected === "ref" ? "an ObjectRef" : "an actor handle"} of another copy of the library, loaded beside this one`;

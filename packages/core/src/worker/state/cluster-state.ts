@@ -6,13 +6,14 @@
 import type { Clock } from "../../base/clock.ts";
 import { RaiaError } from "../../base/errors.ts";
 import { toCounts } from "../../base/resources.ts";
-import type { controlService } from "../../messages/control.ts";
+import { controlService } from "../../messages/control.ts";
 import { processService, type WorkerRow } from "../../messages/leases.ts";
 import { type StoredList, type StoreUsage as StoreUsageType, storeService } from "../../messages/objects.ts";
 import { ownerService, type OwnedList } from "../../messages/owners.ts";
+import { type PlacementGroupRow, placementGroupService } from "../../messages/placement-groups.ts";
 import type { Connection } from "../../wire/connection.ts";
 import type { Infer } from "../../wire/schema.ts";
-import type { Client } from "../../wire/service.ts";
+import type { ServiceSource } from "../../wire/service.ts";
 import { chromeTrace, type TraceEvent } from "./chrome-trace.ts";
 import { type Explanation, innerAnswerMs, OWNER_ANSWER_MS } from "./explanation.ts";
 import { mergeObjects, mergeTasks, type ObjectState, type TaskState } from "./state-rows.ts";
@@ -22,7 +23,7 @@ export type StoreUsage = Infer<typeof StoreUsageType>;
 /** How the one who asks reaches the cluster: a runtime, or a guest that is no member. */
 export interface ClusterPeers {
   readonly clock: Clock;
-  readonly control: Client<typeof controlService>;
+  readonly control: ServiceSource;
   /** The connection to an address; the same one each time. */
   dial(address: string): Promise<Connection>;
 }
@@ -74,6 +75,24 @@ export interface ActorState {
   readonly deathCause?: { readonly kind: string } | undefined;
 }
 
+/** One placement group; removed ones are listed as long as they are remembered. */
+export interface PlacementGroupState {
+  readonly placementGroupId: string;
+  readonly name?: string | undefined;
+  readonly namespace: string;
+  readonly jobId: string;
+  /** `pending`, `prepared`, `created`, `rescheduling` or `removed`. */
+  readonly state: string;
+  readonly strategy: string;
+  readonly detached: boolean;
+  readonly bundles: readonly {
+    /** In whole units: `{ CPU: 2 }`. */
+    readonly resources: Readonly<Record<string, number>>;
+    /** Absent while it has no place. */
+    readonly nodeId?: string | undefined;
+  }[];
+}
+
 export interface JobState {
   readonly jobId: string;
   readonly state: "running" | "finished";
@@ -106,7 +125,7 @@ export class ClusterState {
   }
 
   get #control() {
-    return this.#peers.control;
+    return this.#peers.control.client(controlService);
   }
 
   async nodes(): Promise<NodeState[]> {
@@ -137,6 +156,11 @@ export class ClusterState {
   async actors({ limit = DEFAULT_LIMIT }: Limited = {}): Promise<Listing<ActorState>> {
     const { actors, total } = await this.#control.listActors({ limit });
     return { rows: actors, total, missing: [] };
+  }
+
+  async placementGroups({ limit = DEFAULT_LIMIT }: Limited = {}): Promise<Listing<PlacementGroupState>> {
+    const { groups, total } = await this.#peers.control.client(placementGroupService).listPlacementGroups({ limit });
+    return { rows: groups.map(groupState), total, missing: [] };
   }
 
   async workers(): Promise<WorkerState[]> {
@@ -212,6 +236,12 @@ export class ClusterState {
   }
 
   async #explainActor(id: string): Promise<Explanation> {
+    const groups = id === "" ? [] : (await this.placementGroups({ limit: ALL_EVENTS })).rows;
+    const [group, ...others] = groups.filter(({ placementGroupId }) => placementGroupId.startsWith(id));
+    if (group !== undefined && others.length === 0) {
+      const { placementGroupId: groupId } = group;
+      return this.#peers.control.client(placementGroupService).explainPlacementGroup({ groupId });
+    }
     const { actors } = await this.#control.listActors({ limit: ALL_EVENTS });
     const found = id === "" ? [] : actors.filter(({ actorId }) => actorId.startsWith(id));
     const [actor] = found;
@@ -287,6 +317,23 @@ export class ClusterState {
       );
     return Promise.race([asked, late]);
   }
+}
+
+function groupState({ spec, state, nodeIds }: PlacementGroupRow): PlacementGroupState {
+  const { groupId, name, namespace, jobId, strategy, detached, bundles } = spec;
+  return {
+    placementGroupId: groupId,
+    ...(name !== undefined && { name }),
+    namespace,
+    jobId,
+    state,
+    strategy,
+    detached,
+    bundles: bundles.map(({ resources }, index) => {
+      const nodeId = nodeIds[index] ?? "";
+      return { resources: toCounts(resources), ...(nodeId !== "" && { nodeId }) };
+    }),
+  };
 }
 
 /** `owner-number` as lists show it, or the whole id of an object (40 characters of the owner's) or task (32). */

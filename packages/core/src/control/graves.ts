@@ -1,0 +1,71 @@
+/**
+ * Which actors or placement groups of a running job are gone, on disk: what is not known may still be created, by somebody who
+ * waits for an argument, so a control process that forgot the dead would have people wait for them for ever.
+ */
+import type { RecordChange, RecordStore } from "./record-store.ts";
+
+/** Past it the oldest is forgotten. */
+const MAX_GRAVES = 100_000;
+const NO_JOB = "00000000";
+
+/** The change that goes with the removal of a record. @param end why it is gone */
+export function graveChange(table: string, id: string, end = ""): RecordChange {
+  return { table, key: id, value: Buffer.from(end) };
+}
+
+export class Graves {
+  readonly #store: RecordStore;
+  readonly #table: string;
+  readonly #onFailure: () => void;
+  /** In the order of their deaths. */
+  readonly #ids = new Set<string>();
+
+  constructor(store: RecordStore, table: string, onFailure: () => void) {
+    this.#store = store;
+    this.#table = table;
+    this.#onFailure = onFailure;
+  }
+
+  /** What an earlier control process wrote, of jobs that still run; the rest goes. @param jobOf the job that an id is of */
+  async load(
+    jobOf: (id: string) => string,
+    isRunning: (jobId: string) => boolean,
+  ): Promise<{ readonly id: string; readonly end: string }[]> {
+    const all = (await this.#store.load(this.#table)).map(({ key, value }) => ({ id: key, end: Buffer.from(value).toString() }));
+    // An id that was made while its driver was joining names no job.
+    const needed = all.filter(({ id }) => jobOf(id) === NO_JOB || isRunning(jobOf(id)));
+    for (const { id } of needed) this.#ids.add(id);
+    this.#remove(all.filter(({ id }) => !this.#ids.has(id)).map(({ id }) => id));
+    return needed;
+  }
+
+  /** Its grave was written with its death. */
+  note(id: string): void {
+    this.#ids.add(id);
+    const oldest = this.#ids.values().next();
+    if (this.#ids.size <= MAX_GRAVES || oldest.done) return;
+    this.#ids.delete(oldest.value);
+    this.#remove([oldest.value]);
+  }
+
+  /** Of one that ended before it had a record. Settles when it is durable. */
+  dig(id: string, end: string): Promise<void> {
+    this.note(id);
+    return this.#store.write([graveChange(this.#table, id, end)]);
+  }
+
+  /** The job is over: none of its own is still to come. @complexity O(n) in the graves of all jobs */
+  forget(isOfJob: (id: string) => boolean): void {
+    const gone = [...this.#ids].filter(isOfJob);
+    for (const id of gone) this.#ids.delete(id);
+    this.#remove(gone);
+  }
+
+  #remove(ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    this.#store.write(ids.map((key) => ({ table: this.#table, key, value: undefined }))).catch(() => {
+      // The next control process finds them, and removes them.
+      this.#onFailure();
+    });
+  }
+}
