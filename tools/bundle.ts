@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { build as esbuild, type Plugin } from "esbuild";
+import { build as esbuild, type OutputFile, type Plugin } from "esbuild";
 
 /**
  * The files that others name: doors, programs, and modules whose functions are sent by reference. What several of them use is
@@ -23,12 +23,24 @@ const doorsOf: Readonly<Record<string, readonly string[]>> = {
     "control/sqlite-thread",
   ],
 };
+/** Threads that have no module in common with what runs beside them: to share files with those would split these into more of them. */
+const threadsOf: Readonly<Record<string, readonly string[]>> = { "@raia/core": ["gateway/gateway-thread"] };
 
 /** @param folder of a package whose `dist` holds what `tsc` made of it. A package without doors stays as it is. */
 export async function bundle(folder: string, name: string): Promise<void> {
   const doors = doorsOf[name];
   if (doors === undefined) return;
   const dist = join(folder, "dist");
+  const groups = [doors, ...(threadsOf[name] ?? []).map((thread) => [thread])];
+  const outputs = await Promise.all(groups.map((group) => gather(folder, group)));
+  for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" })) if (file.endsWith(".js")) rmSync(join(dist, file));
+  for (const { path, contents } of outputs.flat()) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, contents);
+  }
+}
+
+async function gather(folder: string, doors: readonly string[]): Promise<readonly OutputFile[]> {
   const { outputFiles } = await esbuild({
     absWorkingDir: folder,
     entryPoints: doors.map((door) => `src/${door}.ts`),
@@ -49,11 +61,7 @@ export async function bundle(folder: string, name: string): Promise<void> {
     // Of modules that a program names; they stay as they are.
     logOverride: { "unsupported-dynamic-import": "silent" },
   });
-  for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" })) if (file.endsWith(".js")) rmSync(join(dist, file));
-  for (const { path, contents } of outputFiles) {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, contents);
-  }
+  return outputFiles;
 }
 
 /**

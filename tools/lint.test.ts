@@ -27,6 +27,11 @@ const cases: readonly (readonly [file: string, source: string, rule: string | un
   [`${core}/worker/execution/good.ts`, 'export { x } from "../calls/x.ts";', undefined],
   [`${core}/base/a.ts`, 'export { x } from "../wire/x.ts";', "no-restricted-imports"],
   [`${core}/scheduling/a.ts`, 'export { x } from "../messages/x.ts";', "no-restricted-imports"],
+  [`${core}/wire/gateway.ts`, 'export { x } from "../gateway/x.ts";', "no-restricted-imports"],
+  [`${core}/node/gateway.ts`, 'export { x } from "../gateway/x.ts";', "no-restricted-imports"],
+  [`${core}/gateway/a.ts`, 'export { x } from "../node/x.ts";', "no-restricted-imports"],
+  [`${core}/gateway/good.ts`, 'export { x } from "../wire/x.ts";', undefined],
+  [`${core}/gateway/timer.ts`, "export const y = () => setTimeout(() => {}, 1);", "no-restricted-globals"],
   [`${core}/wire/a.ts`, 'export { x } from "raia";', "no-restricted-imports"],
   [`${core}/api/value.ts`, 'export { x } from "../messages/x.ts";', "no-restricted-imports"],
   [`${core}/api/type.ts`, 'export type { X } from "../messages/x.ts";', undefined],
@@ -67,7 +72,7 @@ before(async () => {
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(join(root, "node_modules/@types"), join(folder, "node_modules/@types"));
   const rooms = ["objects", "calls", "ownership", "execution"].map((room) => `worker/${room}`);
-  for (const role of ["base", "wire", "messages", "store", "control", "node", "worker", ...rooms]) {
+  for (const role of ["base", "wire", "gateway", "messages", "store", "control", "node", "worker", ...rooms]) {
     write(`${core}/${role}/x.ts`, "export const x = 1;\nexport type X = number;");
   }
   for (const [file, source] of cases) write(file, source);

@@ -87,6 +87,17 @@ export const errorCatalogue = {
     "check space and health of the disk that holds the session directory, then try again",
   ],
   // Wire
+  JOIN_REFUSED: [
+    "The cluster did not take this machine in",
+    "make a new join token on a machine of the cluster: each works once, and for ten minutes",
+  ],
+  NOT_RAIA: ["What is at the address is not a gateway of Raia", "check host and port against what raia start --head printed"],
+  INSECURE: [
+    "A port that other machines can reach needs certificates",
+    "leave certificates on, or say --insecure if whoever reaches the port may run code here",
+  ],
+  CREDENTIALS: ["Keys or certificates of this machine cannot be used", "mend what the reason names; nothing works without them"],
+  CLOCK_SKEW: ["The clocks of two machines are too far apart", "set both clocks, with NTP for instance, and try again"],
   AUTHENTICATION: ["The peer did not prove that it belongs to this session", "use the session's own secret"],
   PROTOCOL: ["The peer sent something that is not the protocol", "check that both sides run the same version"],
   CONNECTION_LOST: ["The connection to a peer was lost", "the peer died or the machine is overloaded"],
@@ -105,6 +116,27 @@ const waysOutByCause: Readonly<Record<string, Readonly<Record<string, string>>>>
     "constructor-failed": "mend what its constructor (or static create) threw; only a new actor runs it again",
     "placement-group-removed": "create the placement group again, and the actor in it",
     "job-ended": 'create it anew; one with lifetime: "detached" outlives its program',
+  },
+  AUTHENTICATION: {
+    "no-certificate": "join the cluster first, with a join token",
+    "self-signed": "join the cluster with a join token: it makes its certificates itself",
+    "foreign-authority": "join this cluster with a join token of its own; the certificate is of another one",
+    "other-cluster": "join this cluster with a join token of its own; the certificate is of another one",
+    "wrong-role": "join again with a join token for the role that is needed",
+    expired: "join again with a new join token: the certificate was not renewed in its time",
+    "not-yet-valid": "set the clocks of both machines",
+  },
+  CONNECTION_LOST: {
+    gone: "the process has ended; what it did is retried or reported where it was asked for",
+    "machine-refused": "nothing listens at that port: its node has ended; start it again, or check the address",
+    busy: "dial again: the process is there, and more have dialled it than it has taken",
+    "no-gateway": "the node process of this machine has ended, or starts again; what is elsewhere may be as it was",
+    unreachable: "check the network between the machines, and firewalls for that port",
+  },
+  JOIN_REFUSED: {
+    "other-fingerprint": "check the address: whoever answers there belongs to another cluster than the token",
+    "malformed-token": "copy the whole token, as it was printed",
+    "too-often": "wait a minute: too many have tried to join",
   },
 };
 

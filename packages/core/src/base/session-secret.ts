@@ -8,8 +8,13 @@ const SECRET_FILE = "secret";
 
 export function makeSecret(sessionPath: string, random: Random): string {
   const secret = Buffer.from(random.bytes(SECRET_BYTES)).toString("hex");
-  writeFileSync(join(sessionPath, SECRET_FILE), secret, { mode: 0o600, flag: "wx" });
+  storeSecret(sessionPath, secret);
   return secret;
+}
+
+/** Of a cluster that this machine has joined: its session proves itself with the cluster's. */
+export function storeSecret(sessionPath: string, secret: string): void {
+  writeFileSync(join(sessionPath, SECRET_FILE), secret, { mode: 0o600, flag: "wx" });
 }
 
 export function readSecret(sessionPath: string): string {

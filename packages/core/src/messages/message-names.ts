@@ -1,4 +1,5 @@
 /** Every message by its tag, for traces of what processes say to one another. */
+import * as gatewayMessages from "../wire/gateway-messages.ts";
 import { Hello, Welcome } from "../wire/greeting.ts";
 import type { Service } from "../wire/service.ts";
 import { controlEvents, controlService, nodeControlService, nodeReports } from "./control.ts";
@@ -30,6 +31,7 @@ const services: readonly Service[] = [
 export const messageTags: readonly (readonly [tag: number, name: string])[] = [
   [Hello.tag, Hello.name],
   [Welcome.tag, Welcome.name],
+  ...Object.values(gatewayMessages).map(({ tag, name }): [number, string] => [tag, name]),
   [PUSH_TAG, "Push"],
   [RESULT_TAG, "Result"],
   [STREAM_ITEM_TAG, "StreamItem"],

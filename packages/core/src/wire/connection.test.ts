@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { realClock } from "../base/clock.ts";
 import { Connection } from "./connection.ts";
 import { FrameDecoder, FRAME_HEADER_BYTES } from "./frame.ts";
+import { MemoryTransport } from "./memory-transport.ts";
+import { str } from "./schema.ts";
+import { message, service, unary } from "./service.ts";
 import type { ByteStream } from "./transport.ts";
 
 const TAG = 7;
@@ -79,4 +83,21 @@ test("connection: entries for channels in turns go out as early as those for one
     framesOf(stream.written).map(({ channel }) => channel),
     Array.from({ length: 1000 }, (_, entry) => entry % 2),
   );
+});
+
+test("connection: an answer that is not of the protocol fails its call too", async () => {
+  const Question = message(900, "Question", {});
+  const Answer = message(901, "Answer", { text: str });
+  const network = MemoryTransport.immediate(realClock);
+  const identity = (peerId: string) => ({ peerId, pid: 1, address: peerId, secret: "secret" });
+  await network.listen("far", (stream) => {
+    const connection = new Connection(stream, 1 << 20);
+    connection.startAsListener(identity("far"), { rejected: 0 }, () => {});
+    // A peer that is not of this code: it answers with a number where there should be a text.
+    const wrong = { ...Answer, toWire: () => [1] };
+    connection.serve(service("s", { ask: unary(Question, wrong) }), { ask: () => ({ text: "" }) });
+  });
+  const connection = new Connection(await network.dial("far"), 1 << 20);
+  await connection.startAsDialler(identity("near"));
+  await assert.rejects(connection.client(service("s", { ask: unary(Question, Answer) })).ask({}), { code: "CONNECTION_LOST" });
 });

@@ -4,7 +4,8 @@
  * CONNECTION_LOST; a peer that breaks the protocol is cut off and changes nothing.
  */
 import { AssertionError } from "../base/assert.ts";
-import { type ErrorCode, errorCatalogue, type Facts, RaiaError } from "../base/errors.ts";
+import { RaiaError } from "../base/errors.ts";
+import { readFailure } from "./failure.ts";
 import { FRAME_HEADER_BYTES, FrameDecoder, frameKind, MAX_FRAME_BYTES, MAX_GREETING_BYTES } from "./frame.ts";
 import { checkHello, checkWelcome, Hello, helloOf, type Identity, Welcome, welcomeOf } from "./greeting.ts";
 import { packr } from "./msgpack.ts";
@@ -286,8 +287,19 @@ export class Connection {
     if (pending === undefined) throw new RaiaError("PROTOCOL", { reason: "reply to no call", call });
     this.#calls.delete(call);
     if (this.#calls.size === 0) this.#restKeepsAlive();
-    if (kind === frameKind.failure) pending.reject(readFailure(body));
-    else pending.resolve(pending.reply.check(body, pending.reply.name));
+    if (kind === frameKind.failure) {
+      pending.reject(readFailure(body));
+      return;
+    }
+    try {
+      pending.resolve(pending.reply.check(body, pending.reply.name));
+    } catch (error) {
+      // It is out of the table of calls by now, so the end of the connection would not reach it.
+      pending.reject(
+        new RaiaError("CONNECTION_LOST", { peer: this.peerId, reason: "its answer is not of the protocol" }, { cause: error }),
+      );
+      throw error;
+    }
   }
 
   #ended(reason: string): void {
@@ -361,12 +373,6 @@ function unpack(bytes: Buffer, start: number, end: number): unknown {
   } catch (error) {
     throw new RaiaError("PROTOCOL", { reason: "unreadable message" }, { cause: error });
   }
-}
-
-function readFailure(body: unknown): RaiaError {
-  const [code, facts] = Array.isArray(body) ? (body as unknown[]) : [];
-  const known = typeof code === "string" && Object.hasOwn(errorCatalogue, code) ? (code as ErrorCode) : "PROTOCOL";
-  return new RaiaError(known, typeof facts === "object" && facts !== null ? (facts as Facts) : {});
 }
 
 function reasonOf({ code, facts }: RaiaError): string {

@@ -34,15 +34,22 @@ export const ipcTransport: Transport = {
   dial(address) {
     return new Promise<ByteStream>((resolve, reject) => {
       const socket = connect(address);
-      socket.once("error", (error: NodeJS.ErrnoException) =>
-        reject(new RaiaError("CONNECTION_LOST", { address, reason: "cannot connect", errno: error.code }, { cause: error })),
-      );
+      socket.once("error", (error: NodeJS.ErrnoException) => {
+        const facts = { cause: causeOf(error), address, reason: "cannot connect", errno: error.code };
+        reject(new RaiaError("CONNECTION_LOST", facts, { cause: error }));
+      });
       socket.once("connect", () => resolve(new SocketStream(socket)));
     });
   },
 };
 
-class SocketStream implements ByteStream {
+/** Whether nobody listens at a socket of this machine: that process has ended. Otherwise it is there, and more dial it than it takes. */
+export function causeOf({ code }: NodeJS.ErrnoException): "gone" | "busy" {
+  return code === "ENOENT" || code === "ECONNREFUSED" ? "gone" : "busy";
+}
+
+/** A connected socket, of whatever kind. */
+export class SocketStream implements ByteStream {
   readonly #socket: Socket;
 
   constructor(socket: Socket) {
@@ -77,5 +84,7 @@ class SocketStream implements ByteStream {
     else this.#socket.once("close", (hadError) => events.closed(hadError ? "connection error" : "closed by peer"));
     // A half-open peer has nothing more to say that we could act on.
     this.#socket.once("end", () => this.#socket.destroySoon());
+    // Whoever read its first frame may have paused it.
+    this.#socket.resume();
   }
 }
