@@ -11,27 +11,19 @@ import { build as esbuild, type OutputFile, type Plugin } from "esbuild";
  * split off into `parts/`, so a process has each module once, whichever doors it takes.
  */
 const doorsOf: Readonly<Record<string, readonly string[]>> = {
-  "@raia/core": [
-    "index",
-    "cluster",
-    "internal",
-    "bin/control-main",
-    "bin/head-main",
-    "bin/worker-main",
-    "bin/thread-host-main",
-    "api/queue-actor",
-    "control/sqlite-thread",
-  ],
+  "@raia/core": ["index", "cluster", "internal", "bin/head-main", "bin/worker-main", "bin/thread-host-main", "api/queue-actor"],
 };
-/** Threads that have no module in common with what runs beside them: to share files with those would split these into more of them. */
-const threadsOf: Readonly<Record<string, readonly string[]>> = { "@raia/core": ["gateway/gateway-thread"] };
+/** What runs by itself, a thread or a process: to share files with the others would only split those into more of them. */
+const apartOf: Readonly<Record<string, readonly string[]>> = {
+  "@raia/core": ["bin/control-main", "control/sqlite-thread", "gateway/gateway-thread"],
+};
 
 /** @param folder of a package whose `dist` holds what `tsc` made of it. A package without doors stays as it is. */
 export async function bundle(folder: string, name: string): Promise<void> {
   const doors = doorsOf[name];
   if (doors === undefined) return;
   const dist = join(folder, "dist");
-  const groups = [doors, ...(threadsOf[name] ?? []).map((thread) => [thread])];
+  const groups = [doors, ...(apartOf[name] ?? []).map((program) => [program])];
   const outputs = await Promise.all(groups.map((group) => gather(folder, group)));
   for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" })) if (file.endsWith(".js")) rmSync(join(dist, file));
   for (const { path, contents } of outputs.flat()) {

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -54,10 +54,12 @@ describe("packed and installed in an empty project", { skip: missing.length > 0 
     }
   });
 
-  test("the engine is in few files, and a queue's actor, which workers import, is among them", async () => {
+  test("each program of the engine is in few files, and a queue's actor, which workers import, is among them", async () => {
     const dist = join(project, "node_modules/@raia/core/dist");
-    const files = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js"));
-    assert.ok(files.length < 50, `${files.length} files: a process needs most of a millisecond for each`);
+    for (const program of ["index.js", "bin/head-main.js", "bin/control-main.js", "bin/worker-main.js"]) {
+      const { size } = filesOf(join(dist, program));
+      assert.ok(size < 40, `${program}: ${size} files, and a process needs most of a millisecond for each`);
+    }
     const program = `
       import { Queue, shutdown } from "raia";
       const queue = new Queue();
@@ -186,4 +188,13 @@ async function fetchOldestNode(): Promise<string> {
 /** What a program printed is the reason why it failed. */
 function rethrowWithOutput(error: Error & { stdout?: string; stderr?: string }): never {
   throw new Error(`${error.message}\n${error.stdout ?? ""}\n${error.stderr ?? ""}`, { cause: error });
+}
+
+/** A built file and all that it imports, be it later. */
+function filesOf(path: string, found = new Set<string>()): Set<string> {
+  if (found.has(path)) return found;
+  found.add(path);
+  const imports = readFileSync(path, "utf8").matchAll(/(?:from|import|import\()\s*"(\.[^"\s]+\.js)"/g);
+  for (const [, specifier = ""] of imports) filesOf(resolve(dirname(path), specifier), found);
+  return found;
 }
