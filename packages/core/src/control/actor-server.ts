@@ -14,9 +14,10 @@ import type { Infer } from "../wire/schema.ts";
 import type { Handlers } from "../wire/service.ts";
 import { type ActorEvent, type ActorState, firstLife, type Life } from "./actor-machine.ts";
 import { ACTOR_GRAVES, ACTOR_LIVES, ACTORS, ActorPerformer, lifeChanges, type PerformerDeps } from "./actor-performer.ts";
+import { deadRowOf, registeredReply, rowOf } from "./actor-rows.ts";
 import { disposeActors } from "./actor-disposal.ts";
 import { ActorPlacement } from "./actor-placement.ts";
-import { type ActorEntry, ActorTable, type DeadActor, jobOfActor, viewOf } from "./actor-table.ts";
+import { type ActorEntry, ActorTable, jobOfActor, viewOf } from "./actor-table.ts";
 import { ActorWatchers } from "./actor-watchers.ts";
 import { type ControlLimits, checkLimit } from "./control-limits.ts";
 import { Graves } from "./graves.ts";
@@ -411,21 +412,4 @@ function isRegistered({ machine }: ActorEntry): boolean {
 
 function goesWithItsHandles({ spec }: ActorEntry): boolean {
   return spec.name === undefined && !spec.detached;
-}
-
-function registeredReply({ spec }: ActorEntry, existed: boolean): Reply<"createActor"> {
-  const { actorId, className, methods } = spec;
-  return { actorId, existed, className, methods };
-}
-
-function rowOf({ spec, machine }: ActorEntry): Reply<"listActors">["actors"][number] {
-  const { actorId, className, name, namespace, jobId, detached } = spec;
-  const { state } = machine;
-  const pid = state.kind === "alive" || state.kind === "leaving" ? state.home.pid : undefined;
-  return { actorId, className, name, namespace, jobId, detached, state: state.kind, restarts: state.life.restarts, pid };
-}
-
-function deadRowOf({ spec, life, end }: DeadActor): Reply<"listActors">["actors"][number] {
-  const { actorId, className, name, namespace, jobId, detached } = spec;
-  return { actorId, className, name, namespace, jobId, detached, state: "dead", restarts: life.restarts, deathCause: end.cause };
 }
