@@ -5,6 +5,7 @@
  */
 import { type Clock, sleep } from "../base/clock.ts";
 import { type Fact, RaiaError } from "../base/errors.ts";
+import type { DeathCause } from "../messages/common.ts";
 import type { ActorStarted, ActorView } from "../messages/control.ts";
 import { targetOf } from "../messages/placement-groups.ts";
 import type { PlacementRequest } from "../scheduling/cluster-view.ts";
@@ -216,12 +217,17 @@ export function lifeChanges({ spec, machine, outlivesJob }: ActorEntry): RecordC
   if (state.kind === "dead")
     return [
       ...[ACTORS, ACTOR_LIVES].map((table) => ({ table, key: spec.actorId, value: undefined })),
-      graveChange(ACTOR_GRAVES, spec.actorId),
+      graveChange(ACTOR_GRAVES, spec.actorId, graveText(state.end.cause)),
     ];
   const { incarnation, restarts } = state.life;
   const home = state.kind === "alive" || state.kind === "leaving" ? state.home : undefined;
   const value = encodeRecord(LifeRecord, { incarnation, restarts, outlivesJob, home, ...(state.kind === "leaving" && { leaving: true }) });
   return [{ table: ACTOR_LIVES, key: spec.actorId, value }];
+}
+
+/** Of a cause what a grave has room for: not the lines that it left. */
+export function graveText({ stderrTail: _tail, ...cause }: DeathCause): string {
+  return JSON.stringify(cause);
 }
 
 function eventOf(answer: StartAnswer, nodeId: string, incarnation: number): ActorEvent {

@@ -405,7 +405,7 @@ test("actors: a node that returns in time keeps its actors, is asked again, and 
   assert.deepEqual(node.stopped, ["ff 4 0"]);
 });
 
-test("actors: the dead are a short history, and then still known to be dead", async () => {
+test("actors: the dead are a short history, and then still known to be dead, and of what", async () => {
   const fixture = await ControlFixture.start({ limits: { maxDeadActors: 2 } });
   await fixture.node();
   const { peer, jobId } = await fixture.driver();
@@ -419,7 +419,7 @@ test("actors: the dead are a short history, and then still known to be dead", as
   assert.deepEqual([actors.map(({ actorId }) => actorId), total], [[specs[2]?.actorId, specs[1]?.actorId], 2]);
   assert.equal(fixture.server.counters.actors.forgotten, 1);
   const { view } = await fixture.answer(peer.control.watchActor({ actorId: specs[0]?.actorId ?? "" }));
-  assert.deepEqual([view.state, view.cause?.kind], ["dead", "forgotten"]);
+  assert.deepEqual([view.state, view.cause?.kind], ["dead", "killed-by-user"]);
 });
 
 test("actors: what is kept is what lives: the dead are not watched, and a closed connection watches nothing", async () => {

@@ -370,10 +370,14 @@ test("control: the next process knows which actors of a running job are dead, an
 
   const second = await ControlFixture.start({ store });
   const watcher = await second.peer("driver");
-  const states = await Promise.all(
-    [killed, neverMade].map(async ({ actorId }) => (await second.answer(watcher.control.watchActor({ actorId }))).view.state),
+  const views = await Promise.all([killed, neverMade].map(({ actorId }) => second.answer(watcher.control.watchActor({ actorId }))));
+  assert.deepEqual(
+    views.map(({ view: { state, cause } }) => [state, cause?.kind]),
+    [
+      ["dead", "killed-by-user"],
+      ["dead", "killed-by-user"],
+    ],
   );
-  assert.deepEqual(states, ["dead", "dead"]);
   await assert.rejects(watcher.createActor(neverMade), { code: "ACTOR_DIED" });
 
   await second.answer(watcher.control.finishJob({ jobId }));

@@ -9,7 +9,7 @@ const MAX_GRAVES = 100_000;
 const NO_JOB = "00000000";
 
 /** The change that goes with the removal of a record. @param end why it is gone */
-export function graveChange(table: string, id: string, end = ""): RecordChange {
+export function graveChange(table: string, id: string, end: string): RecordChange {
   return { table, key: id, value: Buffer.from(end) };
 }
 
@@ -17,8 +17,8 @@ export class Graves {
   readonly #store: RecordStore;
   readonly #table: string;
   readonly #onFailure: () => void;
-  /** In the order of their deaths. */
-  readonly #ids = new Set<string>();
+  /** Why each is gone, in the order of their deaths. */
+  readonly #ends = new Map<string, string>();
 
   constructor(store: RecordStore, table: string, onFailure: () => void) {
     this.#store = store;
@@ -34,30 +34,34 @@ export class Graves {
     const all = (await this.#store.load(this.#table)).map(({ key, value }) => ({ id: key, end: Buffer.from(value).toString() }));
     // An id that was made while its driver was joining names no job.
     const needed = all.filter(({ id }) => jobOf(id) === NO_JOB || isRunning(jobOf(id)));
-    for (const { id } of needed) this.#ids.add(id);
-    this.#remove(all.filter(({ id }) => !this.#ids.has(id)).map(({ id }) => id));
+    for (const { id, end } of needed) this.#ends.set(id, end);
+    this.#remove(all.filter(({ id }) => !this.#ends.has(id)).map(({ id }) => id));
     return needed;
   }
 
+  endOf(id: string): string | undefined {
+    return this.#ends.get(id);
+  }
+
   /** Its grave was written with its death. */
-  note(id: string): void {
-    this.#ids.add(id);
-    const oldest = this.#ids.values().next();
-    if (this.#ids.size <= MAX_GRAVES || oldest.done) return;
-    this.#ids.delete(oldest.value);
+  note(id: string, end: string): void {
+    this.#ends.set(id, end);
+    const oldest = this.#ends.keys().next();
+    if (this.#ends.size <= MAX_GRAVES || oldest.done) return;
+    this.#ends.delete(oldest.value);
     this.#remove([oldest.value]);
   }
 
   /** Of one that ended before it had a record. Settles when it is durable. */
   dig(id: string, end: string): Promise<void> {
-    this.note(id);
+    this.note(id, end);
     return this.#store.write([graveChange(this.#table, id, end)]);
   }
 
   /** The job is over: none of its own is still to come. @complexity O(n) in the graves of all jobs */
   forget(isOfJob: (id: string) => boolean): void {
-    const gone = [...this.#ids].filter(isOfJob);
-    for (const id of gone) this.#ids.delete(id);
+    const gone = [...this.#ends.keys()].filter(isOfJob);
+    for (const id of gone) this.#ends.delete(id);
     this.#remove(gone);
   }
 

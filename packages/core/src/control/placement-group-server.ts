@@ -329,7 +329,7 @@ export class PlacementGroupServer {
     const { state } = entry.machine;
     if (state.kind === "removed") {
       this.#groups.bury(entry, state.end);
-      this.#graves.note(entry.spec.groupId);
+      this.#graves.note(entry.spec.groupId, state.end);
       if (!this.#deps.isJobRunning(entry.spec.jobId)) this.#graves.forget((groupId) => groupId === entry.spec.groupId);
       this.#performers.delete(entry);
     }

@@ -26,4 +26,5 @@ export const failedSeeds: readonly (readonly [seed: number, found: string])[] = 
   [463653374, "a call that failed was let go of before it was said in the lists why"],
   [460703592, "a request for a lease that came twice was served again when the first was over, and nobody used it"],
   [463522616, "a call that failed when nobody held its result any more was to say why, and threw instead"],
+  [466201127, "a control process that was started again did not know why an actor had died before"],
 ];
