@@ -27,4 +27,5 @@ export const failedSeeds: readonly (readonly [seed: number, found: string])[] = 
   [460703592, "a request for a lease that came twice was served again when the first was over, and nobody used it"],
   [463522616, "a call that failed when nobody held its result any more was to say why, and threw instead"],
   [466201127, "a control process that was started again did not know why an actor had died before"],
+  [466513963, "that an actor was dead was no news from a control process that did not know its incarnation"],
 ];

@@ -167,13 +167,17 @@ export class ActorClient implements CallSlotHolder, CallTarget {
     }
   }
 
-  /** Control says how the actor stands. Views of older incarnations are not news. */
+  /**
+   * Control says how the actor stands. Views of older incarnations are not news; that it is dead is, whatever the number:
+   * control may have been started again, and know no more than that.
+   */
   update(view: ActorView): void {
     if (this.#elder !== undefined) {
       this.#elder.update(view);
       return;
     }
-    if (this.#view !== undefined && (view.incarnation < this.#view.incarnation || this.#view.state === "dead")) return;
+    if (this.#view?.state === "dead") return;
+    if (view.state !== "dead" && this.#view !== undefined && view.incarnation < this.#view.incarnation) return;
     this.#view = view;
     if (view.state === "alive" && view.address !== undefined) {
       if (this.#channel === undefined || this.#channel.incarnation < view.incarnation) void this.#connect(view.address, view.incarnation);
