@@ -139,6 +139,7 @@ export const leaseTable: Table<LeaseState, LeaseEvent, LeaseEffect> = {
     ownerDied: (state) => free(state, { kind: "dismissWorker", worker: state.holding.worker }),
   },
   taken: {
+    refused: "ignore", // It was served, and its worker is others' again: nobody waits for an answer.
     cancelled: "ignore", // Said before its owner heard of the grant.
     returned: freeClaims, // The process is others' now: whether it is to be discarded is for them to say.
     blocked: "ignore", // Said before it was taken.

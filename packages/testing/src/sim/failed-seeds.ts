@@ -28,4 +28,5 @@ export const failedSeeds: readonly (readonly [seed: number, found: string])[] = 
   [463522616, "a call that failed when nobody held its result any more was to say why, and threw instead"],
   [466201127, "a control process that was started again did not know why an actor had died before"],
   [466513963, "that an actor was dead was no news from a control process that did not know its incarnation"],
+  [466623179, "a lease that had been taken back was refused, with its placement group, and the node did not know what to do"],
 ];
