@@ -47,7 +47,17 @@ export class ControlProcess {
     return this.#child?.pid;
   }
 
+  /** Never throws once it has served: what keeps it from starting, such as too many open files, may pass. */
   start(): void {
+    const startedAtMs = this.#clock.nowMs();
+    try {
+      this.#spawn(startedAtMs);
+    } catch (error) {
+      this.#ended(startedAtMs, String(error));
+    }
+  }
+
+  #spawn(startedAtMs: number): void {
     const log = openSync(this.#logPath, "a", 0o600);
     const child = spawn(process.execPath, [controlMain], {
       stdio: ["ignore", log, log],
@@ -56,9 +66,16 @@ export class ControlProcess {
     closeSync(log);
     this.#child = child;
     this.starts++;
-    const startedAtMs = this.#clock.nowMs();
-    child.once("error", (error) => this.#ended(startedAtMs, error.message));
-    child.once("exit", (code, signal) => this.#ended(startedAtMs, signal ?? `exit code ${code}`));
+    // One that could not be started has no exit, and one that could not be told something has both: it ends once.
+    let isOver = false;
+    const over = (how: string): void => {
+      if (!isOver) this.#ended(startedAtMs, how);
+      isOver = true;
+    };
+    child.once("exit", (code, signal) => over(signal ?? `exit code ${code}`));
+    child.on("error", (error) => {
+      if (child.pid === undefined) over(error.message);
+    });
   }
 
   #ended(startedAtMs: number, how: string): void {

@@ -6,6 +6,7 @@ import { realRandom } from "../base/random.ts";
 import { readSecret } from "../base/session-secret.ts";
 import { Endpoint } from "../wire/endpoint.ts";
 import { ipcTransport } from "../wire/ipc-transport.ts";
+import { LastingLink } from "../wire/lasting-link.ts";
 import { ClusterState } from "../worker/state/cluster-state.ts";
 import { clusterAddress } from "./cluster-address.ts";
 import { controlAddressOf, findCluster } from "./standing.ts";
@@ -31,7 +32,22 @@ export async function observeCluster(address?: string): Promise<Observer> {
   const path = (await findCluster(isAny ? { kind: "running", asked: "address=auto" } : meant)) as string;
   const identity = { peerId: newWorkerId(realRandom), pid: process.pid, address: "", secret: readSecret(path) };
   const endpoint = new Endpoint(ipcTransport, identity, realClock, { connected: () => {} }, true);
-  const connection = await endpoint.dial(controlAddressOf(path));
-  const state = new ClusterState({ clock: realClock, control: connection, dial: (place) => endpoint.dial(place) });
-  return { state, path, controlPid: connection.peerPid, close: () => endpoint.close() };
+  const peer = controlAddressOf(path);
+  let controlPid = 0;
+  const control = new LastingLink({
+    clock: realClock,
+    peer,
+    dial: () => endpoint.dial(peer),
+    connected: ({ peerPid }) => (controlPid = peerPid),
+    waits: keepAliveUntil,
+  });
+  await control.open();
+  const state = new ClusterState({ clock: realClock, control, dial: (place) => endpoint.dial(place) });
+  return { state, path, controlPid, close: () => endpoint.close() };
+}
+
+/** Control is being started again: whoever asks waits for it, though nothing else keeps this process. */
+function keepAliveUntil(settled: Promise<unknown>): void {
+  const handle = setInterval(() => {}, 2 ** 30);
+  void settled.finally(() => clearInterval(handle));
 }

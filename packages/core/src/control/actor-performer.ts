@@ -3,9 +3,9 @@
  * hears of a restart, and no process starts, whose number a crash of control could give out again. Stopping a process
  * needs no such care and never waits.
  */
-import { type Clock, sleep } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { type Fact, RaiaError } from "../base/errors.ts";
-import type { DeathCause } from "../messages/common.ts";
+import { DeathCause } from "../messages/common.ts";
 import type { ActorStarted, ActorView } from "../messages/control.ts";
 import { targetOf } from "../messages/placement-groups.ts";
 import type { PlacementRequest } from "../scheduling/cluster-view.ts";
@@ -14,6 +14,7 @@ import type { ActorEffect, ActorEnd, ActorEvent, Home } from "./actor-machine.ts
 import type { ActorPlacement, Wish } from "./actor-placement.ts";
 import { type ActorEntry, type ActorTable, viewOf } from "./actor-table.ts";
 import type { ActorWatchers } from "./actor-watchers.ts";
+import { DurableEffects, WRITE } from "./durable-effects.ts";
 import { graveChange } from "./graves.ts";
 import type { MembershipServer } from "./membership-server.ts";
 import { encodeRecord, LifeRecord, ownBytes } from "./record-codec.ts";
@@ -35,14 +36,12 @@ export interface PerformerDeps {
 export const ACTORS = "actors";
 export const ACTOR_LIVES = "actorLives";
 export const ACTOR_GRAVES = "actorGraves";
-/** Pause before a write that failed is tried again: a full disk may be given room. */
-const STORE_RETRY_MS = 1_000;
 
 type StartAnswer = Infer<typeof ActorStarted>;
 type OfKind<K extends ActorEffect["kind"]> = Extract<ActorEffect, { readonly kind: K }>;
 
 interface Queued {
-  readonly effect: Exclude<ActorEffect, { readonly kind: "stopOnNode" }>;
+  readonly effect: Exclude<ActorEffect, { readonly kind: "stopOnNode" | "persist" }>;
   /** As it was when the effect was decided: a later state is told by its own effect. */
   readonly view: ActorView;
 }
@@ -51,17 +50,20 @@ export class ActorPerformer {
   readonly #deps: PerformerDeps;
   readonly #entry: ActorEntry;
   readonly #request: PlacementRequest;
-  #queue: Queued[] = [];
-  #isDraining = false;
+  readonly #effects: DurableEffects<Queued>;
   #wish: Wish | undefined;
-  #registered: Promise<void> = Promise.resolve();
-  /** Those who wait until all that was decided is durable. */
-  #waiting: PromiseWithResolvers<void>[] = [];
 
   constructor(deps: PerformerDeps, entry: ActorEntry, request: PlacementRequest) {
     this.#deps = deps;
     this.#entry = entry;
     this.#request = request;
+    this.#effects = new DurableEffects({
+      clock: deps.clock,
+      store: deps.store,
+      changes: () => lifeChanges(entry),
+      perform: ({ effect, view }) => this.#perform(effect, view),
+      onStoreFailure: () => deps.onStoreFailure(),
+    });
   }
 
   get entry(): ActorEntry {
@@ -70,16 +72,12 @@ export class ActorPerformer {
 
   /** Resolves when its first record is written, or could not be; the state then says which. */
   get registered(): Promise<void> {
-    return this.#registered;
+    return this.#effects.registered;
   }
 
   /** @throws {RaiaError} CONTROL_STORE_FAILED */
   register(changes: readonly RecordChange[]): Promise<void> {
-    const written = this.#deps.store.write(changes);
-    this.#registered = written.catch(() => {
-      // Whoever registers it is told.
-    });
-    return written;
+    return this.#effects.register(changes);
   }
 
   handle(event: ActorEvent): void {
@@ -89,11 +87,12 @@ export class ActorPerformer {
     actors.moved(this.#entry);
     if (machine.state.kind === "dead" && this.#wish !== undefined) placement.remove(this.#wish);
     const view = viewOf(this.#entry);
+    const queued: (Queued | typeof WRITE)[] = [];
     for (const effect of effects) {
       if (effect.kind === "stopOnNode") void this.#stop(effect);
-      else this.#queue.push({ effect, view });
+      else queued.push(effect.kind === "persist" ? WRITE : { effect, view });
     }
-    if (!this.#isDraining) void this.#drain();
+    this.#effects.add(queued);
   }
 
   /**
@@ -102,10 +101,7 @@ export class ActorPerformer {
    * @throws {RaiaError} CONTROL_STORE_FAILED when it cannot be written now; it is tried again all the same
    */
   settled(): Promise<void> {
-    if (!this.#isDraining) return Promise.resolve();
-    const waiting = Promise.withResolvers<void>();
-    this.#waiting.push(waiting);
-    return waiting.promise;
+    return this.#effects.settled();
   }
 
   /** Why it is not alive. */
@@ -113,17 +109,7 @@ export class ActorPerformer {
     return this.#wish === undefined ? [] : this.#deps.placement.explain(this.#wish);
   }
 
-  async #drain(): Promise<void> {
-    this.#isDraining = true;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      if (next.effect.kind === "persist") await this.#persist();
-      else this.#perform(next.effect, next.view);
-    }
-    this.#isDraining = false;
-    for (const waiting of this.#waiting.splice(0)) waiting.resolve();
-  }
-
-  #perform(effect: Exclude<Queued["effect"], { readonly kind: "persist" }>, view: ActorView): void {
+  #perform(effect: Queued["effect"], view: ActorView): void {
     const { actors, onBuried, watchers } = this.#deps;
     switch (effect.kind) {
       case "place":
@@ -147,21 +133,6 @@ export class ActorPerformer {
     if (state.kind !== "dead") return;
     this.#deps.actors.bury(this.#entry, state.life, state.end);
     onBuried(this.#entry);
-  }
-
-  /** Ends when it is written, however often that takes: going on without would break what the numbers promise. */
-  async #persist(): Promise<void> {
-    const { clock, onStoreFailure, store } = this.#deps;
-    for (;;) {
-      try {
-        await store.write(lifeChanges(this.#entry));
-        return;
-      } catch (error) {
-        onStoreFailure();
-        for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
-        await sleep(clock, STORE_RETRY_MS);
-      }
-    }
   }
 
   #place(delayMs: number): void {
@@ -217,7 +188,7 @@ export function lifeChanges({ spec, machine, outlivesJob }: ActorEntry): RecordC
   if (state.kind === "dead")
     return [
       ...[ACTORS, ACTOR_LIVES].map((table) => ({ table, key: spec.actorId, value: undefined })),
-      graveChange(ACTOR_GRAVES, spec.actorId, graveText(state.end.cause)),
+      graveChange(ACTOR_GRAVES, spec.actorId, graveOf(state.end.cause)),
     ];
   const { incarnation, restarts } = state.life;
   const home = state.kind === "alive" || state.kind === "leaving" ? state.home : undefined;
@@ -226,8 +197,8 @@ export function lifeChanges({ spec, machine, outlivesJob }: ActorEntry): RecordC
 }
 
 /** Of a cause what a grave has room for: not the lines that it left. */
-export function graveText({ stderrTail: _tail, ...cause }: DeathCause): string {
-  return JSON.stringify(cause);
+export function graveOf({ stderrTail: _tail, ...cause }: DeathCause): Uint8Array {
+  return encodeRecord(DeathCause, cause);
 }
 
 function eventOf(answer: StartAnswer, nodeId: string, incarnation: number): ActorEvent {

@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import type { ResourceSet } from "../base/resources.ts";
-import type { DeathCause } from "../messages/common.ts";
+import { DeathCause } from "../messages/common.ts";
 import { ActorSpec, type ActorView, type controlService, type nodeReports, type RegisterNode } from "../messages/control.ts";
 import type { GroupTarget } from "../messages/placement-groups.ts";
 import type { PlacementRequest } from "../scheduling/cluster-view.ts";
@@ -14,7 +14,7 @@ import type { Connection } from "../wire/connection.ts";
 import type { Infer } from "../wire/schema.ts";
 import type { Handlers } from "../wire/service.ts";
 import { type ActorEvent, type ActorState, firstLife, type Life } from "./actor-machine.ts";
-import { ACTOR_GRAVES, ACTOR_LIVES, ACTORS, ActorPerformer, graveText, lifeChanges, type PerformerDeps } from "./actor-performer.ts";
+import { ACTOR_GRAVES, ACTOR_LIVES, ACTORS, ActorPerformer, graveOf, lifeChanges, type PerformerDeps } from "./actor-performer.ts";
 import { deadRowOf, registeredReply, rowOf } from "./actor-rows.ts";
 import { disposeActors } from "./actor-disposal.ts";
 import { ActorPlacement } from "./actor-placement.ts";
@@ -278,7 +278,7 @@ export class ActorServer {
   async #endBefore(actorId: string, kind: "killed-by-user" | "out-of-scope"): Promise<void> {
     this.#actors.buryId(actorId);
     this.#watchers.endAwaited({ actorId, state: "dead", incarnation: 0, cause: { kind } });
-    await this.#graves.dig(actorId, graveText({ kind }));
+    await this.#graves.dig(actorId, graveOf({ kind }));
   }
 
   #deadView(actorId: string): ActorView {
@@ -289,7 +289,7 @@ export class ActorServer {
         actorId,
         state: "dead",
         incarnation: 0,
-        cause: grave === undefined ? { kind: "forgotten" } : (JSON.parse(grave) as DeathCause),
+        cause: grave === undefined ? { kind: "forgotten" } : decodeRecord(DeathCause, grave),
       };
     }
     return { actorId, state: "dead", incarnation: dead.life.incarnation, ...dead.end };
@@ -400,7 +400,7 @@ export class ActorServer {
   #buried(entry: ActorEntry): void {
     this.#performers.delete(entry);
     const { state } = entry.machine;
-    if (state.kind === "dead") this.#graves.note(entry.spec.actorId, graveText(state.end.cause));
+    if (state.kind === "dead") this.#graves.note(entry.spec.actorId, graveOf(state.end.cause));
     this.#deps.onActorDied(entry.spec.actorId);
     this.#jobMayBeOver(entry.spec.jobId);
   }

@@ -9,8 +9,8 @@ const MAX_GRAVES = 100_000;
 const NO_JOB = "00000000";
 
 /** The change that goes with the removal of a record. @param end why it is gone */
-export function graveChange(table: string, id: string, end: string): RecordChange {
-  return { table, key: id, value: Buffer.from(end) };
+export function graveChange(table: string, id: string, end: Uint8Array): RecordChange {
+  return { table, key: id, value: end };
 }
 
 export class Graves {
@@ -18,7 +18,7 @@ export class Graves {
   readonly #table: string;
   readonly #onFailure: () => void;
   /** Why each is gone, in the order of their deaths. */
-  readonly #ends = new Map<string, string>();
+  readonly #ends = new Map<string, Uint8Array>();
 
   constructor(store: RecordStore, table: string, onFailure: () => void) {
     this.#store = store;
@@ -30,8 +30,8 @@ export class Graves {
   async load(
     jobOf: (id: string) => string,
     isRunning: (jobId: string) => boolean,
-  ): Promise<{ readonly id: string; readonly end: string }[]> {
-    const all = (await this.#store.load(this.#table)).map(({ key, value }) => ({ id: key, end: Buffer.from(value).toString() }));
+  ): Promise<{ readonly id: string; readonly end: Uint8Array }[]> {
+    const all = (await this.#store.load(this.#table)).map(({ key, value }) => ({ id: key, end: value }));
     // An id that was made while its driver was joining names no job.
     const needed = all.filter(({ id }) => jobOf(id) === NO_JOB || isRunning(jobOf(id)));
     for (const { id, end } of needed) this.#ends.set(id, end);
@@ -39,12 +39,12 @@ export class Graves {
     return needed;
   }
 
-  endOf(id: string): string | undefined {
+  endOf(id: string): Uint8Array | undefined {
     return this.#ends.get(id);
   }
 
   /** Its grave was written with its death. */
-  note(id: string, end: string): void {
+  note(id: string, end: Uint8Array): void {
     this.#ends.set(id, end);
     const oldest = this.#ends.keys().next();
     if (this.#ends.size <= MAX_GRAVES || oldest.done) return;
@@ -53,9 +53,15 @@ export class Graves {
   }
 
   /** Of one that ended before it had a record. Settles when it is durable. */
-  dig(id: string, end: string): Promise<void> {
+  dig(id: string, end: Uint8Array): Promise<void> {
     this.note(id, end);
     return this.#store.write([graveChange(this.#table, id, end)]);
+  }
+
+  /** Of a job that is over. */
+  remove(id: string): void {
+    this.#ends.delete(id);
+    this.#remove([id]);
   }
 
   /** The job is over: none of its own is still to come. @complexity O(n) in the graves of all jobs */

@@ -3,7 +3,7 @@
  * opens that a crash of control would forget, and no number of an attempt is given twice. Giving back needs no such care and
  * never waits.
  */
-import { type Clock, sleep } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { RaiaError } from "../base/errors.ts";
 import { parseLabelSelector } from "../base/labels.ts";
 import { resourceSet } from "../base/resources.ts";
@@ -11,6 +11,7 @@ import type { Quantities } from "../messages/common.ts";
 import { bundleService, type PlacementGroupSpec } from "../messages/placement-groups.ts";
 import type { GroupRequest } from "../scheduling/cluster-view.ts";
 import type { Client } from "../wire/service.ts";
+import { DurableEffects, WRITE } from "./durable-effects.ts";
 import type { GroupPlacement, GroupWish } from "./group-placement.ts";
 import { graveChange } from "./graves.ts";
 import type { MembershipServer } from "./membership-server.ts";
@@ -34,22 +35,16 @@ export interface GroupPerformerDeps {
 export const PLACEMENT_GROUPS = "placementGroups";
 export const PLACEMENT_GROUP_LIVES = "placementGroupLives";
 export const PLACEMENT_GROUP_GRAVES = "placementGroupGraves";
-/** Pause before a write that failed is tried again: a full disk may be given room. */
-const STORE_RETRY_MS = 1_000;
 
 type OfKind<K extends GroupEffect["kind"]> = Extract<GroupEffect, { readonly kind: K }>;
-type Queued = Exclude<GroupEffect, { readonly kind: "cancelOn" | "removeOn" }>;
+type Queued = Exclude<GroupEffect, { readonly kind: "cancelOn" | "removeOn" | "persist" }>;
 
 export class PlacementGroupPerformer {
   readonly #deps: GroupPerformerDeps;
   readonly #entry: GroupEntry;
   readonly #bundles: GroupRequest["bundles"];
-  #queue: Queued[] = [];
-  #isDraining = false;
+  readonly #effects: DurableEffects<Queued>;
   #wish: GroupWish | undefined;
-  #registered: Promise<void> = Promise.resolve();
-  /** Those who wait until all that was decided is durable. */
-  #waiting: PromiseWithResolvers<void>[] = [];
   /** Why the cluster could not hold it, as long as it has not got its places. */
   infeasible: readonly string[] | undefined;
 
@@ -58,20 +53,23 @@ export class PlacementGroupPerformer {
     this.#deps = deps;
     this.#entry = entry;
     this.#bundles = bundlesOf(entry.spec);
+    this.#effects = new DurableEffects({
+      clock: deps.clock,
+      store: deps.store,
+      changes: () => groupChanges(entry),
+      perform: (effect) => this.#perform(effect),
+      onStoreFailure: () => deps.onStoreFailure(),
+    });
   }
 
   /** Resolves when its first record is written, or could not be; the state then says which. */
   get registered(): Promise<void> {
-    return this.#registered;
+    return this.#effects.registered;
   }
 
   /** @throws {RaiaError} CONTROL_STORE_FAILED */
   register(changes: readonly RecordChange[]): Promise<void> {
-    const written = this.#deps.store.write(changes);
-    this.#registered = written.catch(() => {
-      // Whoever registers it is told.
-    });
-    return written;
+    return this.#effects.register(changes);
   }
 
   handle(event: GroupEvent): void {
@@ -82,12 +80,13 @@ export class PlacementGroupPerformer {
       placement.remove(this.#wish);
       this.#wish = undefined;
     }
+    const queued: (Queued | typeof WRITE)[] = [];
     for (const effect of effects) {
       if (effect.kind === "cancelOn") void this.#cancel(effect);
       else if (effect.kind === "removeOn") void this.#remove(effect);
-      else this.#queue.push(effect);
+      else queued.push(effect.kind === "persist" ? WRITE : effect);
     }
-    if (!this.#isDraining) void this.#drain();
+    this.#effects.add(queued);
   }
 
   /**
@@ -97,9 +96,8 @@ export class PlacementGroupPerformer {
    */
   begin(committing: readonly string[] | undefined): void {
     const { epoch } = this.#life;
-    if (committing === undefined) this.#queue.push({ kind: "persist" }, { kind: "place", delayMs: 0 });
-    for (const nodeId of committing ?? []) this.#queue.push({ kind: "commitOn", nodeId, epoch });
-    if (!this.#isDraining) void this.#drain();
+    if (committing === undefined) this.#effects.add([WRITE, { kind: "place", delayMs: 0 }]);
+    else this.#effects.add(committing.map((nodeId) => ({ kind: "commitOn", nodeId, epoch })));
   }
 
   /**
@@ -108,10 +106,7 @@ export class PlacementGroupPerformer {
    * @throws {RaiaError} CONTROL_STORE_FAILED when it cannot be written now; it is tried again all the same
    */
   settled(): Promise<void> {
-    if (!this.#isDraining) return Promise.resolve();
-    const waiting = Promise.withResolvers<void>();
-    this.#waiting.push(waiting);
-    return waiting.promise;
+    return this.#effects.settled();
   }
 
   /** Why it has no place yet. */
@@ -119,17 +114,7 @@ export class PlacementGroupPerformer {
     return this.#wish === undefined ? [] : this.#deps.placement.explain(this.#wish);
   }
 
-  async #drain(): Promise<void> {
-    this.#isDraining = true;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      if (next.kind === "persist") await this.#persist();
-      else this.#perform(next);
-    }
-    this.#isDraining = false;
-    for (const waiting of this.#waiting.splice(0)) waiting.resolve();
-  }
-
-  #perform(effect: Exclude<Queued, { readonly kind: "persist" }>): void {
+  #perform(effect: Queued): void {
     switch (effect.kind) {
       case "place":
         this.#place(effect.delayMs);
@@ -146,21 +131,6 @@ export class PlacementGroupPerformer {
       case "publish":
         this.#deps.settled(this.#entry);
         break;
-    }
-  }
-
-  /** Ends when it is written, however often that takes: going on without would break what the numbers promise. */
-  async #persist(): Promise<void> {
-    const { clock, onStoreFailure, store } = this.#deps;
-    for (;;) {
-      try {
-        await store.write(groupChanges(this.#entry));
-        return;
-      } catch (error) {
-        onStoreFailure();
-        for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
-        await sleep(clock, STORE_RETRY_MS);
-      }
     }
   }
 
@@ -251,7 +221,7 @@ export function groupChanges({ spec, machine, outlivesJob }: GroupEntry): Record
   if (state.kind === "removed")
     return [
       ...[PLACEMENT_GROUPS, PLACEMENT_GROUP_LIVES].map((table) => ({ table, key, value: undefined })),
-      graveChange(PLACEMENT_GROUP_GRAVES, key, state.end),
+      graveChange(PLACEMENT_GROUP_GRAVES, key, Buffer.from(state.end)),
     ];
   const { epoch, standing, wasWhole } = state.life;
   const nodeIds = standing.map((nodeId) => nodeId ?? "");

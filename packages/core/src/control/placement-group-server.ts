@@ -125,7 +125,8 @@ export class PlacementGroupServer {
   /** What an earlier control process knew. What it had begun to place counts for nothing; what stood is opened, if it was not. */
   async load(): Promise<void> {
     const { isJobRunning, membership, store } = this.#deps;
-    for (const { id, end } of await this.#graves.load(jobOfGroup, isJobRunning)) this.#groups.buryId(id, end as GroupEnd);
+    for (const { id, end } of await this.#graves.load(jobOfGroup, isJobRunning))
+      this.#groups.buryId(id, Buffer.from(end).toString() as GroupEnd);
     const lives = new Map((await store.load(PLACEMENT_GROUP_LIVES)).map(({ key, value }) => [key, decodeRecord(GroupLifeRecord, value)]));
     for (const { key, value } of await store.load(PLACEMENT_GROUPS)) {
       const record = lives.get(key);
@@ -238,7 +239,7 @@ export class PlacementGroupServer {
     if (isNew) this.#groups.buryId(groupId, end);
     this.#waiters.answer(groupId, { status: "removed", places: [], reasons: [end] });
     this.#deps.changed(groupId);
-    if (isNew) await this.#graves.dig(groupId, end);
+    if (isNew) await this.#graves.dig(groupId, Buffer.from(end));
   }
 
   #byName(name: string, namespace: string): { spec: PlacementGroupSpec } {
@@ -329,8 +330,8 @@ export class PlacementGroupServer {
     const { state } = entry.machine;
     if (state.kind === "removed") {
       this.#groups.bury(entry, state.end);
-      this.#graves.note(entry.spec.groupId, state.end);
-      if (!this.#deps.isJobRunning(entry.spec.jobId)) this.#graves.forget((groupId) => groupId === entry.spec.groupId);
+      this.#graves.note(entry.spec.groupId, Buffer.from(state.end));
+      if (!this.#deps.isJobRunning(entry.spec.jobId)) this.#graves.remove(entry.spec.groupId);
       this.#performers.delete(entry);
     }
     this.#tell(entry);

@@ -110,6 +110,13 @@ test("a driver that is shot while control is away takes its job along when contr
   assert.ok(await eventually(() => !pids.some(isAlive), GONE_MS), `still there: ${pids.filter(isAlive).join(", ")}`);
 });
 
+test("whoever looks at the cluster while control is away waits for it", async () => {
+  const pid = await controlPid();
+  process.kill(pid, "SIGKILL");
+  assert.ok(await eventually(() => !isAlive(pid), GONE_MS));
+  assert.notEqual(await controlPid(), pid);
+});
+
 test("frozen: calls of actors go on, what needs control waits for it, and nothing is given up", async () => {
   const tally = remote(Tally).options({ name: "frozen" }).remote();
   assert.equal(await get(tally.add.remote(1)), 1);
