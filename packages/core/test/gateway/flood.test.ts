@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync } from "node:fs";
 import { createServer } from "node:net";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterEach, test } from "node:test";
 import { type Clock, realClock } from "../../src/base/clock.ts";
 import { FakeClock } from "../../src/base/fake-clock.ts";
@@ -116,10 +116,25 @@ test("another user of the machine does not reach the gateway's socket (D-T14)", 
   skip: process.getuid?.() !== 0 && "needs root",
 }, async () => {
   const head = await machines.head();
-  chmodSync(dirname(head.sessionPath), 0o755); // The folder of the tests; the session's own is what keeps others out.
+  const socket = join(head.sessionPath, "gateway");
+  chmodSync(dirname(head.sessionPath), 0o755);
+  // Node itself and the folders above may be out of another user's reach: the program is one only when it is there.
   const nobody = 65_534;
-  const program = `require("node:net").connect(process.argv[1]).on("error", (error) => console.log(error.code)).on("connect", () => console.log("in"))`;
-  const options = { uid: nobody, gid: nobody, cwd: "/", encoding: "utf8", env: {} } as const;
-  const said = execFileSync(process.execPath, ["-e", program, join(head.sessionPath, "gateway")], options);
-  assert.equal(said.trim(), "EACCES");
+  const program = `
+    const { connect } = require("node:net");
+    process.chdir(process.argv[1]);
+    process.setgroups([]);
+    process.setgid(${nobody});
+    process.setuid(${nobody});
+    connect(process.argv[2]).on("error", ({ code }) => console.log(code)).on("connect", () => (console.log("in"), process.exit()));`;
+  const tryAsNobody = (): string =>
+    execFileSync(process.execPath, ["-e", program, dirname(head.sessionPath), join(basename(head.sessionPath), "gateway")], {
+      encoding: "utf8",
+    }).trim();
+  assert.equal(tryAsNobody(), "EACCES");
+
+  // What keeps it out is the session's directory.
+  chmodSync(head.sessionPath, 0o711);
+  chmodSync(socket, 0o777);
+  assert.equal(tryAsNobody(), "in");
 });
